@@ -1,0 +1,374 @@
+"""The only file that talks HTTP outwards: timeouts, short retries, Retry-After, error mapping, host rules.
+
+Two retry layers must not multiply: this one covers seconds; minutes and hours belong to the workflow,
+which repeats a step that raised TemporaryError.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import tenacity
+from requests.auth import AuthBase
+
+from bridge import __version__
+from bridge.errors import AuthRejected, BridgeError, NotFound, PermanentError, TemporaryError
+from bridge.reach import TRANSPORTS, ForbiddenError, Reach, check_url
+
+USER_AGENT = f"psa-ai-bridge/{__version__}"
+MAX_ANSWER = 32 * 1024 * 1024
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+RETRY_WITHIN = 20.0
+"""A Retry-After up to this many seconds is waited for here; a longer one goes to the workflow."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer. `text` is decoded; `json()` returns None where the body is not JSON."""
+
+    method: str
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode("utf-8", errors="replace")
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        try:
+            return json.loads(self.content)
+        except ValueError:
+            return None
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait as the upstream told: retry-after-ms, then Retry-After as number or date."""
+        return retry_after(self.headers)
+
+
+def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.time) -> float | None:
+    """Read the wait the upstream asked for, in seconds; None where there is none or it is nonsense."""
+    milliseconds = headers.get("retry-after-ms")
+    if milliseconds and re.fullmatch(r"\d+(\.\d+)?", milliseconds.strip()):
+        return float(milliseconds) / 1000
+    told = (headers.get("retry-after") or "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", told):
+        return float(told)
+    if told:
+        try:
+            return max(0.0, parsedate_to_datetime(told).timestamp() - now())
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return None
+
+
+Judge = Callable[[str, Reply], BridgeError | None]
+"""Looks at every answer first: returns the error it stands for, or None to let the status decide.
+
+A vendor's judge is where its error bodies are read: 500 with a validation text, 200 with success:false.
+"""
+
+
+def no_opinion(_where: str, _reply: Reply) -> BridgeError | None:
+    return None
+
+
+def error_for(where: str, reply: Reply, words: str = "") -> BridgeError | None:
+    """Map an answer to our error by status alone; `words` are the vendor's own, quoted in the hint."""
+    if reply.ok:
+        return None
+    said = f": {clip(words)}" if words else ""
+    if reply.status in (301, 302, 303, 307, 308):
+        return PermanentError(
+            where, "answered with a redirect; check the configured URL", status=reply.status
+        )
+    if reply.status in (401, 403):
+        return AuthRejected(where, f"refused our credentials or permissions{said}", status=reply.status)
+    if reply.status == 404:
+        return NotFound(where, f"not found{said}", status=404)
+    if reply.status in (408, 409, 425, 429) or reply.status >= 500:
+        return TemporaryError(
+            where, f"cannot serve us right now{said}", status=reply.status, retry_after=reply.retry_after
+        )
+    return PermanentError(where, f"refused the request{said}", status=reply.status)
+
+
+def clip(text: str, limit: int = 300) -> str:
+    """Fold white space and cut a vendor's message to what fits a note."""
+    folded = " ".join(text.split())
+    return folded if len(folded) <= limit else folded[: limit - 1] + "…"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Client-side politeness: calls at once, and calls per minute (0: no budget)."""
+
+    concurrency: int = 4
+    per_minute: int = 0
+
+
+class RateBudget:
+    """A token bucket: at most `per_minute` calls in a minute, spread; refuses a wait longer than 20 s."""
+
+    def __init__(
+        self, per_minute: int, *, sleep: Callable[[float], None], clock: Callable[[], float]
+    ) -> None:
+        self._interval = 60.0 / per_minute
+        self._burst = max(1, per_minute // 10)
+        self._sleep, self._clock = sleep, clock
+        self._lock = threading.Lock()
+        self._next = clock() - self._interval * self._burst
+
+    def take(self, where: str) -> None:
+        with self._lock:
+            now = self._clock()
+            start = max(self._next, now - self._interval * self._burst)
+            wait = start + self._interval - now
+            if wait > RETRY_WITHIN:
+                raise TemporaryError(
+                    where, "our own rate budget for this account is used up", retry_after=wait
+                )
+            self._next = start + self._interval
+        if wait > 0:
+            self._sleep(wait)
+
+
+class _NoCookies(DefaultCookiePolicy):
+    def __init__(self) -> None:
+        super().__init__(allowed_domains=[])
+
+
+@dataclass
+class Http:
+    """A client of one upstream account: base URL, credentials, limits, and the vendor's judge.
+
+    Raises TemporaryError for time-outs, resets, 408/409/425/429/5xx; AuthRejected for 401/403; NotFound for
+    404; PermanentError for the rest; whatever `judge` returns before that. Redirects are never followed.
+    """
+
+    label: str
+    base_url: str
+    reach: Reach = Reach.VENDOR
+    headers: Callable[[], Mapping[str, str]] = dict
+    auth: AuthBase | None = None
+    judge: Judge = no_opinion
+    words: Callable[[Reply], str] = lambda _reply: ""
+    limits: Limits = Limits()
+    connect_timeout: float = 5.0
+    read_timeout: float = 30.0
+    attempts: int = 3
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    observe: Callable[[str, int, float], None] = lambda _where, _status, _seconds: None
+    _session: requests.Session = field(init=False, repr=False)
+    _gates: dict[str, threading.BoundedSemaphore] = field(default_factory=dict, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _budget: RateBudget | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._session = requests.Session()
+        self._session.cookies.set_policy(_NoCookies())
+        transport = TRANSPORTS[self.reach]
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, transport(pool_maxsize=max(10, self.limits.concurrency)))
+        if self.limits.per_minute:
+            self._budget = RateBudget(self.limits.per_minute, sleep=self.sleep, clock=self.clock)
+
+    def get(self, path: str, **options: Any) -> Any:
+        """GET and return the parsed JSON; an answer that is not JSON is a TemporaryError."""
+        return self.json("GET", path, **options)
+
+    def json(self, method: str, path: str, **options: Any) -> Any:
+        """Send and return the parsed JSON body; None for 204 or an empty body of a non-GET."""
+        reply = self.send(method, path, **options)
+        if not reply.content.strip() and method not in SAFE_METHODS:
+            return None
+        parsed = reply.json()
+        if parsed is None and reply.content.strip() != b"null":
+            raise TemporaryError(
+                options.get("where") or self._where(method, path),
+                "answered with something that is not JSON (a proxy or login page?)",
+                status=reply.status,
+            )
+        return parsed
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        where: str = "",
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+        authenticated: bool = True,
+        repeatable: bool | None = None,
+        accept: Collection[int] = (),
+        gate: str = "",
+        read_timeout: float | None = None,
+        max_bytes: int = MAX_ANSWER,
+    ) -> Reply:
+        """Send one request and return the Reply, or raise the error it stands for.
+
+        `path` is relative to the base URL or absolute. `repeatable` says that a second sending after a lost
+        answer does no harm; default: GET and HEAD only (429 and failures before sending are always repeated).
+        Statuses in `accept` are returned instead of raised. `gate` names a concurrency bucket of its own.
+        """
+        where = where or self._where(method, path)
+        url = path if "://" in path else self.base_url.rstrip("/") + "/" + path.lstrip("/")
+        wrong = check_url(url, self.reach)
+        if wrong:
+            raise PermanentError(where, f"the URL {wrong}")
+        again = method in SAFE_METHODS if repeatable is None else repeatable
+
+        def once() -> Reply:
+            if self._budget:
+                self._budget.take(where)
+            with self._gate(gate):
+                reply = self._exchange(
+                    where, method, url, params, json, data, headers, authenticated, again,
+                    read_timeout or self.read_timeout, max_bytes,
+                )  # fmt: skip
+            error = None
+            if reply.status not in accept:
+                error = self.judge(where, reply) or error_for(where, reply, self.words(reply))
+            if error:
+                raise error
+            return reply
+
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self.attempts),
+            wait=_wait,
+            retry=tenacity.retry_if_exception(lambda error: _worth_repeating(error, again)),
+            sleep=self.sleep,
+            reraise=True,
+        )
+        return retrying(once)
+
+    def _where(self, method: str, path: str) -> str:
+        # The path is named without its query: search conditions and tokens stay out of logs and notes.
+        return f"{self.label}: {method} {urlsplit(path).path or '/'}"
+
+    @contextmanager
+    def _gate(self, name: str) -> Iterator[None]:
+        with self._lock:
+            gate = self._gates.setdefault(name, threading.BoundedSemaphore(self.limits.concurrency))
+        with gate:
+            yield
+
+    def _exchange(
+        self,
+        where: str,
+        method: str,
+        url: str,
+        params: Mapping[str, Any] | None,
+        body: Any,
+        data: Any,
+        headers: Mapping[str, str] | None,
+        authenticated: bool,
+        again: bool,
+        read_timeout: float,
+        max_bytes: int,
+    ) -> Reply:
+        sent = {"User-Agent": USER_AGENT, "Accept": "application/json"}
+        if authenticated:
+            sent.update(self.headers())
+        sent.update(headers or {})
+        started = self.clock()
+        status = 0
+        try:
+            with self._session.request(
+                method,
+                url,
+                params=dict(params) if params else None,
+                json=body,
+                data=data,
+                headers=sent,
+                auth=self.auth if authenticated else _anonymous,
+                timeout=(self.connect_timeout, read_timeout),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                status = response.status_code
+                content = self._read(where, response, max_bytes, started + read_timeout * 2)
+                return Reply(
+                    method, url, status, {k.lower(): v for k, v in response.headers.items()}, content
+                )
+        except ForbiddenError as error:
+            raise PermanentError(where, str(error)) from None
+        except requests.exceptions.SSLError:
+            raise PermanentError(where, "the TLS certificate could not be verified") from None
+        except requests.exceptions.ConnectTimeout:
+            raise NotSentError(where, "no connection within the time limit") from None
+        except requests.exceptions.ConnectionError as error:
+            if _refused(error):
+                raise NotSentError(where, "no connection (refused or unknown host)") from None
+            raise TemporaryError(where, "the connection broke before the answer was complete") from None
+        except requests.exceptions.Timeout:
+            raise TemporaryError(where, f"no answer within {read_timeout:.0f} seconds") from None
+        except requests.exceptions.RequestException as error:
+            raise TemporaryError(where, f"the exchange failed ({type(error).__name__})") from None
+        finally:
+            self.observe(where, status, self.clock() - started)
+
+    def _read(self, where: str, response: requests.Response, max_bytes: int, deadline: float) -> bytes:
+        # A server that drips a byte at a time never trips the read time-out, so the whole answer has one too.
+        chunks: list[bytes] = []
+        size = 0
+        for chunk in response.iter_content(65536):
+            size += len(chunk)
+            if size > max_bytes:
+                raise PermanentError(where, f"the answer is larger than {max_bytes} bytes")
+            if self.clock() > deadline:
+                raise TemporaryError(where, "the answer came too slowly")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+class NotSentError(TemporaryError):
+    """The request never left, so repeating it cannot do anything twice."""
+
+
+def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _refused(error: BaseException) -> bool:
+    text = repr(error)
+    return "NewConnectionError" in text or "NameResolutionError" in text or "ConnectTimeout" in text
+
+
+def _worth_repeating(error: BaseException, again: bool) -> bool:
+    if not isinstance(error, TemporaryError):
+        return False
+    if error.retry_after is not None and error.retry_after > RETRY_WITHIN:
+        return False
+    return again or isinstance(error, NotSentError) or error.status == 429
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    told = error.retry_after if isinstance(error, TemporaryError) else None
+    if told is not None:
+        return told
+    backoff = min(8.0, 0.5 * 2.0 ** (state.attempt_number - 1))
+    return backoff * (1 - 0.25 * random.random())  # noqa: S311 (jitter, not a secret)

@@ -1,0 +1,110 @@
+"""Which addresses a client may connect to. The rule is checked on the URL and again on the connected socket,
+
+so neither a redirect nor a name that resolves to a private address gets around it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from enum import Enum
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+
+class Reach(Enum):
+    """Which addresses a client may connect to; checked on the connected socket, so DNS cannot lie."""
+
+    PUBLIC = "public"  # https to public addresses: anything typed into the console
+    VENDOR = "vendor"  # https anywhere but link-local; plain http only to loopback: the operator's YAML
+    LAN = "lan"  # http or https, private addresses too: local AI servers
+
+
+class ForbiddenError(requests.exceptions.ConnectionError):
+    """The connected address is outside the client's reach."""
+
+
+def _check_peer(reach: Reach, peer: str) -> None:
+    address = ipaddress.ip_address(peer.split("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    address = mapped or address
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
+        raise ForbiddenError(f"the address {address} is link-local, multicast or unspecified")
+    if reach is Reach.PUBLIC and not address.is_global:
+        raise ForbiddenError(f"the address {address} is not a public one")
+
+
+def _guarded(reach: Reach) -> type[HTTPAdapter]:
+    """Build a transport whose connections look at their real peer before a byte is sent."""
+
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> Any:
+            sock = super()._new_conn()
+            return _kept(reach, sock)
+
+    class Secure(HTTPSConnection):
+        def _new_conn(self) -> Any:
+            sock = super()._new_conn()
+            return _kept(reach, sock)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    class Guarded(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, **kwargs)
+            self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+
+    return Guarded
+
+
+def _kept(reach: Reach, sock: Any) -> Any:
+    try:
+        _check_peer(reach, sock.getpeername()[0])
+    except ForbiddenError:
+        sock.close()
+        raise
+    return sock
+
+
+TRANSPORTS = {reach: _guarded(reach) for reach in Reach}
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_url(url: str, reach: Reach) -> str | None:
+    """Tell in the reader's words what is wrong with a URL under a reach; None where nothing is."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in ("http", "https") or not host:
+        return "is not an http(s) URL"
+    if parts.username is not None or parts.password is not None:
+        return "must not contain a user name or password"
+    if parts.fragment:
+        return "must not contain a fragment"
+    if parts.scheme == "http" and not (reach is Reach.LAN or (reach is Reach.VENDOR and is_loopback(host))):
+        return "must begin with https://"
+    try:
+        _check_peer(reach, host)
+    except ValueError:
+        return None
+    except ForbiddenError as error:
+        return f"is not allowed: {error}"
+    return None
