@@ -97,9 +97,7 @@ def error_for(where: str, reply: Reply, words: str = "") -> BridgeError | None:
         return None
     said = f": {clip(words)}" if words else ""
     if reply.status in (301, 302, 303, 307, 308):
-        return PermanentError(
-            where, "answered with a redirect; check the configured URL", status=reply.status
-        )
+        return PermanentError(where, "answered with a redirect; check the configured URL", status=reply.status)
     if reply.status in (401, 403):
         return AuthRejected(where, f"refused our credentials or permissions{said}", status=reply.status)
     if reply.status == 404:
@@ -128,9 +126,7 @@ class Limits:
 class RateBudget:
     """A token bucket: at most `per_minute` calls in a minute, spread; refuses a wait longer than 20 s."""
 
-    def __init__(
-        self, per_minute: int, *, sleep: Callable[[float], None], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, per_minute: int, *, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
         self._interval = 60.0 / per_minute
         self._burst = max(1, per_minute // 10)
         self._sleep, self._clock = sleep, clock
@@ -143,9 +139,7 @@ class RateBudget:
             start = max(self._next, now - self._interval * self._burst)
             wait = start + self._interval - now
             if wait > RETRY_WITHIN:
-                raise TemporaryError(
-                    where, "our own rate budget for this account is used up", retry_after=wait
-                )
+                raise TemporaryError(where, "our own rate budget for this account is used up", retry_after=wait)
             self._next = start + self._interval
         if wait > 0:
             self._sleep(wait)
@@ -310,9 +304,7 @@ class Http:
             ) as response:
                 status = response.status_code
                 content = self._read(where, response, max_bytes, started + read_timeout * 2)
-                return Reply(
-                    method, url, status, {k.lower(): v for k, v in response.headers.items()}, content
-                )
+                return Reply(method, url, status, {k.lower(): v for k, v in response.headers.items()}, content)
         except ForbiddenError as error:
             raise PermanentError(where, str(error)) from None
         except requests.exceptions.SSLError:

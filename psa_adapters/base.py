@@ -77,9 +77,7 @@ class PSAAdapter(Protocol):
     def get_ticket(self, ref: TicketRef) -> Ticket:
         """Read one ticket from the API; NotFound where it is gone or is not a service ticket."""
 
-    def get_taxonomy(
-        self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False
-    ) -> Taxonomy:
+    def get_taxonomy(self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False) -> Taxonomy:
         """Return the legal, active paths in the ticket's scope, and the value lists of `fields`.
 
         Cached; `fresh` reads again. A field this PSA cannot hold is absent from `choices`.
