@@ -216,10 +216,11 @@ class LeftAlone:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do: changes to write, changes to offer, what stays and why."""
+    """What a run will do: changes to write, to offer, to only record (`shadow`), what stays and why."""
 
     apply: tuple[Change, ...] = ()
     suggest: tuple[Change, ...] = ()
+    shadow: tuple[Change, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
 
 

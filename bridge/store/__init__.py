@@ -1,0 +1,46 @@
+"""Our tables, one attribute per concern."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from bridge.store.engine import Durability, open_engine
+from bridge.store.migrations import migrate
+from bridge.store.runs import RunLog
+from bridge.store.small import Alarms, Overrides, Users, VaultTable, Watermarks
+from bridge.store.suggestions import Suggestions
+
+
+@dataclass(frozen=True)
+class Store:
+    engine: sa.Engine
+    runs: RunLog
+    suggestions: Suggestions
+    overrides: Overrides
+    vault: VaultTable
+    users: Users
+    watermarks: Watermarks
+    alarms: Alarms
+
+    @classmethod
+    def open(cls, url: str, *, now: Callable[[], float] = time.time) -> Store:
+        """Open and migrate the database; a webhook stored through this engine survives a power cut."""
+        engine = open_engine(url, Durability.ACKNOWLEDGED)
+        migrate(engine)
+        return cls(
+            engine,
+            RunLog(engine, now),
+            Suggestions(engine, now),
+            Overrides(engine, now),
+            VaultTable(engine, now),
+            Users(engine, now),
+            Watermarks(engine, now),
+            Alarms(engine, now),
+        )
+
+    def close(self) -> None:
+        self.engine.dispose()

@@ -1,0 +1,65 @@
+"""Opening the database: SQLite pragmas that keep an acknowledged webhook on disk, or PostgreSQL.
+
+SQLite: WAL; the web path commits with synchronous FULL (an acknowledged row survives a power cut), the
+workers with NORMAL (a lost step checkpoint only repeats a step). Tiny pools, because writers of one process
+queue fairly in Python but starve each other in SQLite's busy handler.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+
+class Durability(Enum):
+    """How much one commit guarantees on SQLite; PostgreSQL always guarantees all of it."""
+
+    ACKNOWLEDGED = "FULL"
+    REPEATABLE = "NORMAL"
+
+
+def is_sqlite(url: str) -> bool:
+    return url.startswith("sqlite:")
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file behind a SQLite URL; None for PostgreSQL."""
+    name = sa.make_url(url).database if is_sqlite(url) else None
+    return Path(name) if name else None
+
+
+def open_engine(url: str, durability: Durability, *, pool_size: int = 2) -> sa.Engine:
+    """Create an engine for one database URL; the folder of a SQLite file is made if it is missing."""
+    if not is_sqlite(url):
+        return sa.create_engine(
+            url, pool_size=max(pool_size, 5), max_overflow=5, pool_pre_ping=True, pool_timeout=10
+        )
+    path = sqlite_path(url)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=30)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        connection.execute("PRAGMA busy_timeout=30000")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={durability.value}")
+        # The engine's schema asks for unixepoch('subsec'), which is NULL before SQLite 3.42.
+        if sqlite3.sqlite_version_info < (3, 42):
+            connection.create_function("unixepoch", 1, lambda _modifier: time.time())
+
+    return engine
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Tell whether a database error means "cannot store right now" (locked, full, read-only, gone)."""
+    return isinstance(error, OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError)

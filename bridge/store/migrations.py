@@ -1,0 +1,41 @@
+"""Forward migrations of our tables. Each runs once, in order, in one transaction; never edit one that shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from bridge.errors import ConfigError
+from bridge.store.tables import metadata, schema_version
+
+Migration = Callable[[sa.Connection], None]
+
+
+def _first(connection: sa.Connection) -> None:
+    metadata.create_all(connection)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first,)
+
+
+def migrate(engine: sa.Engine) -> None:
+    """Bring the database up to this version. Raises ConfigError where a newer version has written it."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            # A SELECT alone would not take the write lock, so two starting processes could both migrate.
+            connection.execute(sa.text("BEGIN IMMEDIATE"))
+        else:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7281394051)"))
+        schema_version.create(connection, checkfirst=True)
+        present = connection.scalar(sa.select(schema_version.c.version)) or 0
+        if present > len(MIGRATIONS):
+            raise ConfigError(
+                f"the database was written by a newer version (schema {present}, this program knows "
+                f"{len(MIGRATIONS)}); upgrade the program or restore the backup made before the upgrade"
+            )
+        for migration in MIGRATIONS[present:]:
+            migration(connection)
+        if present != len(MIGRATIONS):
+            connection.execute(sa.delete(schema_version))
+            connection.execute(sa.insert(schema_version).values(version=len(MIGRATIONS)))

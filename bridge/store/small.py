@@ -1,0 +1,184 @@
+"""The small tables: console overrides, the vault, users, watermarks and alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from bridge.store.tables import alarms, overrides, users, vault, watermarks
+
+
+def _put(connection: sa.Connection, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    where = sa.and_(*(table.c[name] == value for name, value in key.items()))
+    if not connection.execute(sa.update(table).where(where).values(**values)).rowcount:
+        connection.execute(sa.insert(table).values(**key, **values))
+
+
+@dataclass(frozen=True)
+class Override:
+    organization: str
+    document: Mapping[str, Any]
+    by: str
+    at: float
+    revision: int
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """Console changes: one document per organization, laid over its YAML block."""
+
+    engine: sa.Engine
+    now: Callable[[], float]
+
+    def all(self) -> dict[str, Override]:
+        with self.engine.connect() as connection:
+            return {row.organization: Override(**row._mapping) for row in connection.execute(sa.select(overrides))}
+
+    def revision(self) -> tuple[int, int]:
+        """Return a value that changes whenever any document does."""
+        query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(overrides.c.revision), 0))
+        with self.engine.connect() as connection:
+            count, total = connection.execute(query).one()
+            return int(count), int(total)
+
+    def set(self, organization: str, document: Mapping[str, Any], by: str) -> None:
+        with self.engine.begin() as connection:
+            present = connection.scalar(
+                sa.select(overrides.c.revision).where(overrides.c.organization == organization)
+            )
+            _put(
+                connection,
+                overrides,
+                {"organization": organization},
+                {"document": dict(document), "by": by, "at": self.now(), "revision": (present or 0) + 1},
+            )
+
+    def remove(self, organization: str) -> None:
+        """Reset to the YAML; the empty document keeps the revision moving so that every process notices."""
+        self.set(organization, {}, "")
+
+
+@dataclass(frozen=True)
+class VaultTable:
+    """Encrypted secrets by name; useless without BRIDGE_KEY."""
+
+    engine: sa.Engine
+    now: Callable[[], float]
+
+    def get(self, name: str) -> bytes | None:
+        with self.engine.connect() as connection:
+            token = connection.scalar(sa.select(vault.c.token).where(vault.c.name == name))
+        return None if token is None else bytes(token)
+
+    def put(self, name: str, token: bytes) -> None:
+        with self.engine.begin() as connection:
+            _put(connection, vault, {"name": name}, {"token": token, "at": self.now()})
+
+    def delete(self, name: str) -> bool:
+        with self.engine.begin() as connection:
+            return bool(connection.execute(sa.delete(vault).where(vault.c.name == name)).rowcount)
+
+    def list(self) -> list[str]:
+        with self.engine.connect() as connection:
+            return [row.name for row in connection.execute(sa.select(vault.c.name).order_by(vault.c.name))]
+
+
+@dataclass(frozen=True)
+class User:
+    """A console user. `epoch` is raised to end all sessions."""
+
+    name: str
+    role: str
+    password: str
+    created: float
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Users:
+    engine: sa.Engine
+    now: Callable[[], float]
+
+    def get(self, name: str) -> User | None:
+        with self.engine.connect() as connection:
+            row = connection.execute(sa.select(users).where(users.c.name == name)).one_or_none()
+        return None if row is None else User(**row._mapping)
+
+    def list(self) -> list[User]:
+        with self.engine.connect() as connection:
+            return [User(**row._mapping) for row in connection.execute(sa.select(users).order_by(users.c.name))]
+
+    def put(self, name: str, role: str, password: str) -> None:
+        """Add or change a user; every change ends the user's sessions."""
+        with self.engine.begin() as connection:
+            epoch = connection.scalar(sa.select(users.c.epoch).where(users.c.name == name))
+            _put(
+                connection,
+                users,
+                {"name": name},
+                {"role": role, "password": password, "created": self.now(), "epoch": (epoch or 0) + 1},
+            )
+
+    def remove(self, name: str) -> bool:
+        with self.engine.begin() as connection:
+            return bool(connection.execute(sa.delete(users).where(users.c.name == name)).rowcount)
+
+
+@dataclass(frozen=True)
+class Watermarks:
+    engine: sa.Engine
+    now: Callable[[], float]
+
+    def get(self, name: str) -> float | None:
+        with self.engine.connect() as connection:
+            return connection.scalar(sa.select(watermarks.c.at).where(watermarks.c.name == name))
+
+    def all(self) -> dict[str, tuple[float, str]]:
+        with self.engine.connect() as connection:
+            return {row.name: (row.at, row.note) for row in connection.execute(sa.select(watermarks))}
+
+    def set(self, name: str, at: float | None = None, note: str = "") -> None:
+        with self.engine.begin() as connection:
+            value = self.now() if at is None else at
+            _put(connection, watermarks, {"name": name}, {"at": value, "note": note})
+
+
+@dataclass(frozen=True)
+class Alarm:
+    name: str
+    organization: str
+    text: str
+    since: float
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """What needs a person. Raising twice is one alarm; clearing ends it."""
+
+    engine: sa.Engine
+    now: Callable[[], float]
+
+    def all(self) -> list[Alarm]:
+        with self.engine.connect() as connection:
+            return [
+                Alarm(**row._mapping) for row in connection.execute(sa.select(alarms).order_by(alarms.c.since))
+            ]
+
+    def set(self, name: str, organization: str, text: str) -> bool:
+        """Raise an alarm; tell whether it is new."""
+        with self.engine.begin() as connection:
+            known = connection.scalar(sa.select(alarms.c.name).where(alarms.c.name == name))
+            if known:
+                connection.execute(sa.update(alarms).where(alarms.c.name == name).values(text=text))
+                return False
+            connection.execute(
+                sa.insert(alarms).values(name=name, organization=organization, text=text, since=self.now())
+            )
+            return True
+
+    def clear(self, name: str) -> bool:
+        with self.engine.begin() as connection:
+            return bool(connection.execute(sa.delete(alarms).where(alarms.c.name == name)).rowcount)

@@ -1,0 +1,114 @@
+"""Our tables. No ticket text is in any of them: ids, decisions, fingerprints and counts only."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+_INSTANT = sa.Float
+"""Seconds since the epoch, UTC; the same on both databases and cheap to compare."""
+
+schema_version = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, nullable=False))
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.String(200), primary_key=True),
+    sa.Column("organization", sa.String(64), nullable=False),
+    sa.Column("connection", sa.String(64), nullable=False),
+    sa.Column("ticket", sa.String(64), nullable=False),
+    sa.Column("number", sa.String(64), nullable=False, server_default=""),
+    sa.Column("origin", sa.String(16), nullable=False),
+    sa.Column("note_key", sa.String(32), nullable=False),
+    sa.Column("created", _INSTANT, nullable=False),
+    sa.Column("updated", _INSTANT, nullable=False),
+    sa.Column("finished", _INSTANT),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("record", sa.JSON),
+    sa.Column("provider", sa.String(32), nullable=False, server_default=""),
+    sa.Column("tokens_in", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("tokens_cached", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("tokens_out", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("cost", sa.Float),
+    sa.Index("runs_by_time", "created"),
+    sa.Index("runs_by_ticket", "connection", "ticket"),
+    sa.Index("runs_by_status", "status", "created"),
+    sa.Index("runs_by_organization", "organization", "created"),
+)
+
+suggestions = sa.Table(
+    "suggestions",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("run", sa.String(200), sa.ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, unique=True),
+    sa.Column("organization", sa.String(64), nullable=False),
+    sa.Column("connection", sa.String(64), nullable=False),
+    sa.Column("ticket", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("changes", sa.JSON, nullable=False),
+    sa.Column("created", _INSTANT, nullable=False),
+    sa.Column("closed", _INSTANT),
+    sa.Index("suggestions_open", "organization", "state", "created"),
+)
+
+verdicts = sa.Table(
+    "verdicts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("run", sa.String(200), sa.ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("by", sa.String(200), nullable=False),
+    sa.Column("at", _INSTANT, nullable=False),
+    sa.Column("fields", sa.JSON, nullable=False),
+    sa.Index("verdicts_by_run", "run"),
+)
+
+overrides = sa.Table(
+    "overrides",
+    metadata,
+    sa.Column("organization", sa.String(64), primary_key=True),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("by", sa.String(200), nullable=False),
+    sa.Column("at", _INSTANT, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+)
+
+vault = sa.Table(
+    "vault",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("token", sa.LargeBinary, nullable=False),
+    sa.Column("at", _INSTANT, nullable=False),
+)
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("password", sa.String(255), nullable=False, server_default=""),
+    sa.Column("created", _INSTANT, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+)
+
+watermarks = sa.Table(
+    "watermarks",
+    metadata,
+    sa.Column("name", sa.String(120), primary_key=True),
+    sa.Column("at", _INSTANT, nullable=False),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+)
+"""One instant by name: `sweep:<connection>` (swept up to), `event:<connection>` (last webhook), and so on."""
+
+alarms = sa.Table(
+    "alarms",
+    metadata,
+    sa.Column("name", sa.String(160), primary_key=True),
+    sa.Column("organization", sa.String(64), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("since", _INSTANT, nullable=False),
+)
+"""What needs a person now: one row per trouble, gone when it is over."""
