@@ -48,6 +48,10 @@ class TemporaryError(BridgeError):
         self.retry_after = retry_after
 
 
+class Paused(TemporaryError):
+    """The AI is paused on purpose (a budget is used up); the run waits as long as it takes."""
+
+
 class PermanentError(BridgeError):
     """Trying again will not help; the run ends FAILED with an error note."""
 

@@ -32,7 +32,9 @@ def load_value(data: Mapping[str, Any] | None) -> Value | None:
         return None
     if "parts" in data:
         parts = [Choice(str(id_), str(name)) for id_, name in data["parts"]]
-        return Category(*parts)
+        type_, subtype, item = (*parts, None, None)[:3]
+        assert type_ is not None
+        return Category(type_, subtype, item)
     return Choice(str(data["id"]), str(data["name"]))
 
 

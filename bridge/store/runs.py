@@ -211,7 +211,8 @@ class RunLog:
             runs.c.status.in_([status.value for status in UNFINISHED])
         )
         with self.engine.connect() as connection:
-            return connection.scalar(query)
+            oldest: float | None = connection.scalar(query)
+            return oldest
 
     def spent(self, organization: str, since: float) -> tuple[float, Usage]:
         """Return known dollars and all tokens an organization used since an instant.

@@ -1,0 +1,279 @@
+"""The plan: decisions, present values and settings in; changes, and what stays and why, out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from bridge.model import (
+    Capability,
+    Category,
+    Change,
+    Choice,
+    Decision,
+    Field,
+    LeftAlone,
+    Mode,
+    Plan,
+    Taxonomy,
+    Ticket,
+    Value,
+)
+from bridge.settings.model import Categorization, Organization, Sentiment
+
+RAISED_BY = {
+    Field.PRIORITY: ("sentiment", "urgency", "impact"),
+    Field.IMPACT: ("impact",),
+    Field.URGENCY: ("urgency",),
+    Field.SEVERITY: ("urgency",),
+}
+"""Which scores may raise which field; the highest one above its threshold counts."""
+
+ESCALATED = (Field.OWNER, Field.TEAM, Field.STATUS)
+
+
+def offered(taxonomy: Taxonomy, settings: Categorization) -> Taxonomy:
+    """Narrow a taxonomy to what the AI may choose, with the operator's hints on the paths."""
+    ignored = [pattern.casefold() for pattern in settings.ignore]
+    hints = {path.casefold(): hint for path, hint in settings.hints.items()}
+    kept = []
+    for category in taxonomy.categories:
+        names = [_path(category, slash=slash) for slash in ("/", " / ")]
+        if any(fnmatchcase(name, pattern) for name in names for pattern in ignored):
+            continue
+        hint = next((hints[name] for name in names if name in hints), category.hint)
+        kept.append(Category(category.type, category.subtype, category.item, hint))
+    return Taxonomy(tuple(kept), taxonomy.choices)
+
+
+def _path(category: Category, *, slash: str) -> str:
+    return slash.join(part.name for part in category.parts).casefold()
+
+
+def fields_needed(organization: Organization, capabilities: Collection[Capability]) -> frozenset[Field]:
+    """Return the value lists a plan will need."""
+    fields: set[Field] = set()
+    if Capability.CATEGORIZATION in capabilities and organization.categorization.priority:
+        fields.add(Field.PRIORITY)
+    if Capability.SENTIMENT in capabilities:
+        fields.update(RAISED_BY)
+        fields.update(organization.sentiment.escalate.wanted())
+    return frozenset(fields)
+
+
+def plan(
+    organization: Organization,
+    decisions: Sequence[Decision],
+    ticket: Ticket,
+    seen: Mapping[Field, Value | None],
+    taxonomy: Taxonomy,
+    writes: Collection[Field],
+) -> Plan:
+    """Turn decisions into changes. `seen` is what the ticket held when it was decided on.
+
+    A field that differs from `seen` was changed by a person meanwhile and stays, unless it holds the wanted
+    value already (then a repeat of our own write is what happened).
+    """
+    builder = _Builder(ticket, seen)
+    for decision in decisions:
+        if decision.capability is Capability.CATEGORIZATION:
+            _categorize(builder, organization.categorization, decision, taxonomy)
+        elif decision.capability is Capability.SENTIMENT:
+            _raise(builder, organization.sentiment, decision, taxonomy, writes)
+    return builder.plan(taxonomy)
+
+
+@dataclass
+class _Wish:
+    change: Change
+    mode: Mode
+
+
+class _Builder:
+    """Collects wishes and refusals, then settles what two capabilities both want."""
+
+    def __init__(self, ticket: Ticket, seen: Mapping[Field, Value | None]) -> None:
+        self.ticket, self.seen = ticket, seen
+        self.wishes: list[_Wish] = []
+        self.left: list[LeftAlone] = []
+
+    def leave(self, field_: Field, why: str, capability: Capability) -> None:
+        self.left.append(LeftAlone(field_, why, capability))
+
+    def wish(self, field_: Field, after: Value, why: str, capability: Capability, mode: Mode) -> None:
+        before, now = self.seen.get(field_), self.ticket.value(field_)
+        if same(now, after):
+            if same(before, after):
+                self.leave(field_, f"it is {_name(after)} already", capability)
+            else:
+                self.wishes.append(_Wish(Change(field_, before, after, why, capability), mode))
+        elif not same(now, before):
+            self.leave(field_, f"it was changed to {_name(now)} meanwhile", capability)
+        elif self.ticket.closed:
+            self.leave(field_, "the ticket was closed meanwhile", capability)
+        else:
+            self.wishes.append(_Wish(Change(field_, now, after, why, capability), mode))
+
+    def plan(self, taxonomy: Taxonomy) -> Plan:
+        wishes = self._settled(taxonomy)
+        by_mode: dict[Mode, tuple[Change, ...]] = {
+            mode: tuple(wish.change for wish in wishes if wish.mode is mode)
+            for mode in (Mode.APPLY, Mode.SUGGEST, Mode.SHADOW)
+        }
+        return Plan(by_mode[Mode.APPLY], by_mode[Mode.SUGGEST], by_mode[Mode.SHADOW], tuple(self.left))
+
+    def _settled(self, taxonomy: Taxonomy) -> list[_Wish]:
+        """Two wishes for the priority never fight: the higher one stays, and the other says so."""
+        rivals = [wish for wish in self.wishes if wish.change.field is Field.PRIORITY]
+        if len(rivals) < 2:
+            return self.wishes
+        ranks = {choice.id: rank for rank, choice in enumerate(taxonomy.choices.get(Field.PRIORITY, ()))}
+        order = (Mode.SHADOW, Mode.SUGGEST, Mode.APPLY)
+        # At equal height the wish that may act wins over the one that may only offer.
+        best = max(rivals, key=lambda w: (ranks.get(_id(w.change.after), -1), order.index(w.mode)))
+        kept = [best]
+        for wish in rivals:
+            if wish is best:
+                continue
+            if order.index(wish.mode) > order.index(best.mode):
+                # An applied raise is not held back by a higher value that is only suggested.
+                kept.append(wish)
+                continue
+            self.leave(
+                Field.PRIORITY,
+                f"{_name(wish.change.after)} was proposed too; {_name(best.change.after)} is higher or the same",
+                wish.change.capability,
+            )
+        return [wish for wish in self.wishes if wish.change.field is not Field.PRIORITY or wish in kept]
+
+
+def same(one: Value | None, other: Value | None) -> bool:
+    """Compare two values by their ids; categories level by level."""
+    if one is None or other is None:
+        return one is other
+    if isinstance(one, Category) and isinstance(other, Category):
+        return one.ids == other.ids
+    return _id(one) == _id(other)
+
+
+def _id(value: Value) -> str:
+    return "/".join(value.ids) if isinstance(value, Category) else value.id
+
+
+def _name(value: Value | None) -> str:
+    if value is None:
+        return "empty"
+    return value.path if isinstance(value, Category) else value.name
+
+
+def _categorize(b: _Builder, settings: Categorization, decision: Decision, taxonomy: Taxonomy) -> None:
+    capability = Capability.CATEGORIZATION
+    mode = settings.mode
+    sure = decision.confidence
+    if decision.category is None:
+        b.leave(Field.CATEGORY, "none of the categories fits", capability)
+    else:
+        unsure = mode is Mode.APPLY and sure < settings.min_confidence
+        why = f"{sure} % sure" + (f", below the {settings.min_confidence} % needed to apply" if unsure else "")
+        b.wish(Field.CATEGORY, decision.category, why, capability, Mode.SUGGEST if unsure else mode)
+    priority = decision.values.get(Field.PRIORITY)
+    if priority is None:
+        return
+    if mode is Mode.APPLY and not _higher(taxonomy, Field.PRIORITY, priority, b.ticket.value(Field.PRIORITY)):
+        if not same(priority, b.ticket.value(Field.PRIORITY)):
+            b.leave(Field.PRIORITY, f"{priority.name} was proposed, which is not higher", capability)
+        return
+    if mode is Mode.APPLY and sure < settings.min_confidence:
+        mode = Mode.SUGGEST
+    b.wish(Field.PRIORITY, priority, "proposed with the category", capability, mode)
+
+
+def _higher(taxonomy: Taxonomy, field_: Field, wanted: Choice, present: Value | None) -> bool:
+    ranks = {choice.id: rank for rank, choice in enumerate(taxonomy.choices.get(field_, ()))}
+    if present is None:
+        return True
+    if wanted.id not in ranks or _id(present) not in ranks:
+        return False
+    return ranks[wanted.id] > ranks[_id(present)]
+
+
+def triggered(settings: Sentiment, scores: Mapping[str, int]) -> dict[str, int]:
+    """Return the scores that may act: chosen in `act_on` and strictly above their threshold."""
+    return {
+        name: score
+        for name, score in scores.items()
+        if name in settings.act_on and score > settings.thresholds.get(name, 3)
+    }
+
+
+def mood(settings: Sentiment, score: int) -> str:
+    """Put a sentiment score into a word: above the threshold negative, at it neutral, below positive."""
+    threshold = settings.thresholds.get("sentiment", 3)
+    return "negative" if score > threshold else "neutral" if score == threshold else "positive"
+
+
+def raise_target(
+    settings: Sentiment, field_: Field, score: int, choices: Sequence[Choice]
+) -> tuple[Choice | None, str]:
+    """Find the value a score raises a field to, or the reason why there is none.
+
+    An operator's map names the value for a score or for the nearest lower one. Without a map: 5 takes the most
+    serious value, 4 the one below it (lists shorter than three: the most serious), lower scores none.
+    """
+    mapping = settings.raise_.get(field_)
+    if mapping is None:
+        if score < 4 or not choices:
+            return None, ""
+        return (choices[-2] if score == 4 and len(choices) > 2 else choices[-1]), ""
+    reached = [key for key in mapping if key <= score]
+    if not reached:
+        return None, ""
+    word = mapping[max(reached)]
+    found = next((choice for choice in choices if choice.answers_to(word)), None)
+    return found, "" if found else f"'{word}' is not a {field_.value} of this PSA"
+
+
+def _raise(
+    b: _Builder, settings: Sentiment, decision: Decision, taxonomy: Taxonomy, writes: Collection[Field]
+) -> None:
+    capability = Capability.SENTIMENT
+    acting = triggered(settings, decision.scores)
+    for field_, names in RAISED_BY.items():
+        if field_ not in writes:
+            continue
+        reached = {name: acting[name] for name in names if name in acting}
+        if not reached:
+            continue
+        name, score = max(reached.items(), key=lambda pair: pair[1])
+        target, trouble = raise_target(settings, field_, score, taxonomy.choices.get(field_, ()))
+        if trouble:
+            b.leave(field_, trouble, capability)
+        if target is None:
+            continue
+        present = b.ticket.value(field_)
+        before = b.seen.get(field_)
+        ours_already = same(present, target) and not same(before, target)
+        if ours_already or _higher(taxonomy, field_, target, present):
+            b.wish(field_, target, _because(settings, name, score), capability, settings.mode)
+        else:
+            stays = (
+                f"it is {_name(present)} already" if same(present, target) else f"{_name(present)} is not lower"
+            )
+            b.leave(field_, f"{stays}; a value is never lowered", capability)
+    if "sentiment" not in acting:
+        return
+    why = _because(settings, "sentiment", acting["sentiment"])
+    for field_, word in settings.escalate.wanted().items():
+        if field_ not in writes:
+            b.leave(field_, "this PSA cannot hold it", capability)
+            continue
+        choice = taxonomy.find(field_, word)
+        if choice is None:
+            b.leave(field_, f"'{word}' is not known in this PSA or not allowed here", capability)
+        else:
+            b.wish(field_, choice, why, capability, settings.mode)
+
+
+def _because(settings: Sentiment, name: str, score: int) -> str:
+    return f"{name} {score} is above {settings.thresholds.get(name, 3)}"
