@@ -94,7 +94,8 @@ class Preset:
 
     `model` is the default and the placeholder in the console; "" where only the administrator can know it,
     then `model_hint` says what to type. `base_url` "" where there is no default. `key_header` and
-    `key_prefix` say how the key travels. `timeout_seconds` is the read time-out of one request.
+    `key_prefix` say how the key travels, `cap_parameter` how the limit of the answer's tokens is called.
+    `timeout_seconds` is the read time-out of one request.
     """
 
     key: str
@@ -108,7 +109,7 @@ class Preset:
     key_required: bool
     key_header: str
     key_prefix: str
-    token_parameter: str
+    cap_parameter: str
     timeout_seconds: int = 60
     api_version: str | None = None
 
@@ -127,7 +128,7 @@ PROVIDERS: Mapping[str, Preset] = MappingProxyType(
             key_required=True,
             key_header="Authorization",
             key_prefix="Bearer ",
-            token_parameter="max_completion_tokens",  # noqa: S106 (a parameter name)
+            cap_parameter="max_completion_tokens",
         ),
         "azure_openai": Preset(
             key="azure_openai",
@@ -141,7 +142,7 @@ PROVIDERS: Mapping[str, Preset] = MappingProxyType(
             key_required=True,
             key_header="api-key",
             key_prefix="",
-            token_parameter="max_completion_tokens",  # noqa: S106
+            cap_parameter="max_completion_tokens",
         ),
         "anthropic": Preset(
             key="anthropic",
@@ -155,7 +156,7 @@ PROVIDERS: Mapping[str, Preset] = MappingProxyType(
             key_required=True,
             key_header="x-api-key",
             key_prefix="",
-            token_parameter="max_tokens",  # noqa: S106
+            cap_parameter="max_tokens",
             api_version="2023-06-01",
         ),
         "openrouter": Preset(
@@ -170,7 +171,7 @@ PROVIDERS: Mapping[str, Preset] = MappingProxyType(
             key_required=True,
             key_header="Authorization",
             key_prefix="Bearer ",
-            token_parameter="max_completion_tokens",  # noqa: S106
+            cap_parameter="max_completion_tokens",
         ),
         "local": Preset(
             key="local",
@@ -185,7 +186,7 @@ PROVIDERS: Mapping[str, Preset] = MappingProxyType(
             key_header="Authorization",
             key_prefix="Bearer ",
             # Ollama and LM Studio know only this one; Ollama ignores the other and writes without limit.
-            token_parameter="max_tokens",  # noqa: S106
+            cap_parameter="max_tokens",
             timeout_seconds=300,
         ),
     }
@@ -211,7 +212,7 @@ class Price:
 class ProviderConfig:
     """One configured provider: keys resolved, nothing defaulted yet.
 
-    `options` may hold `reasoning_effort` (text), `token_parameter` (max_tokens or max_completion_tokens),
+    `options` may hold `reasoning_effort` (text), `cap_parameter` (max_tokens or max_completion_tokens),
     `data_collection` (openrouter: deny, the default, or allow), `zdr` (openrouter: true = zero-retention
     endpoints only) and `models` (openrouter: its own ordered fallbacks). `typed_in_console` limits the
     address to public https. `prices` are keyed by model or deployment name.
