@@ -31,19 +31,23 @@ def extract_json(text: str) -> dict[str, Any]:
     the answer and can be sent back to the model as it is.
     """
     if len(text) > MAX_TEXT:
-        _reject("The answer was far too long. Answer with one short JSON object and nothing else.")
+        raise _rejected("The answer was far too long. Answer with one short JSON object and nothing else.")
     rest = without_thoughts(text.lstrip("\ufeff \t\r\n"))
     if not rest.strip():
-        _reject("The answer was empty. Answer with one JSON object and nothing else.")
-    for candidate in (*(match.group(1) for match in _FENCE.finditer(rest)), rest):
+        raise _rejected("The answer was empty. Answer with one JSON object and nothing else.")
+    # A fence inside an object belongs to one of its texts.
+    fences = [] if rest.lstrip().startswith("{") else [match.group(1) for match in _FENCE.finditer(rest)]
+    for candidate in (*fences, rest):
         found = _first_object(candidate)
         if found is not None:
             return found
     if "{" not in rest:
-        _reject("The answer held no JSON object. Answer with one JSON object and nothing else.")
+        raise _rejected("The answer held no JSON object. Answer with one JSON object and nothing else.")
     if _end_of_object(rest, rest.index("{")) is None:
-        _reject("The JSON object was cut off. Answer with one complete, short JSON object and nothing else.")
-    _reject("The answer was not valid JSON. Answer with one valid JSON object and nothing else.")
+        raise _rejected(
+            "The JSON object was cut off. Answer with one complete, short JSON object and nothing else."
+        )
+    raise _rejected("The answer was not valid JSON. Answer with one valid JSON object and nothing else.")
 
 
 def without_thoughts(text: str) -> str:
@@ -122,5 +126,5 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def _reject(hint: str) -> NoReturn:
-    raise AnswerRejected(WHERE, hint)
+def _rejected(hint: str) -> AnswerRejected:
+    return AnswerRejected(WHERE, hint)
