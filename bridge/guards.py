@@ -86,7 +86,7 @@ def _already_categorized(settings: Categorization, present: Category | None) -> 
 
 
 def is_default(category: Category, defaults: Collection[str]) -> bool:
-    """Tell whether a present category counts as "not yet categorized": by its path, or its last level's name or id."""
+    """Tell whether a category counts as "not yet categorized": by path, or by its last level's name or id."""
     last = category.parts[-1]
     folded = {word.strip().casefold() for word in defaults}
     return not folded.isdisjoint({category.path.casefold(), last.name.casefold(), last.id.casefold()})

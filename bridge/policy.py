@@ -105,11 +105,11 @@ class _Builder:
         before, now = self.seen.get(field_), self.ticket.value(field_)
         if same(now, after):
             if same(before, after):
-                self.leave(field_, f"it is {_name(after)} already", capability)
+                self.leave(field_, f"it is {name_of(after)} already", capability)
             else:
                 self.wishes.append(_Wish(Change(field_, before, after, why, capability), mode))
         elif not same(now, before):
-            self.leave(field_, f"it was changed to {_name(now)} meanwhile", capability)
+            self.leave(field_, f"it was changed to {name_of(now)} meanwhile", capability)
         elif self.ticket.closed:
             self.leave(field_, "the ticket was closed meanwhile", capability)
         else:
@@ -140,11 +140,9 @@ class _Builder:
                 # An applied raise is not held back by a higher value that is only suggested.
                 kept.append(wish)
                 continue
-            self.leave(
-                Field.PRIORITY,
-                f"{_name(wish.change.after)} was proposed too; {_name(best.change.after)} is higher or the same",
-                wish.change.capability,
-            )
+            lower, higher = name_of(wish.change.after), name_of(best.change.after)
+            why = f"{lower} was proposed too; {higher} is higher or the same"
+            self.leave(Field.PRIORITY, why, wish.change.capability)
         return [wish for wish in self.wishes if wish.change.field is not Field.PRIORITY or wish in kept]
 
 
@@ -161,7 +159,8 @@ def _id(value: Value) -> str:
     return "/".join(value.ids) if isinstance(value, Category) else value.id
 
 
-def _name(value: Value | None) -> str:
+def name_of(value: Value | None) -> str:
+    """Return what a person calls a value: a path, a name, or "empty"."""
     if value is None:
         return "empty"
     return value.path if isinstance(value, Category) else value.name
@@ -258,7 +257,9 @@ def _raise(
             b.wish(field_, target, _because(settings, name, score), capability, settings.mode)
         else:
             stays = (
-                f"it is {_name(present)} already" if same(present, target) else f"{_name(present)} is not lower"
+                f"it is {name_of(present)} already"
+                if same(present, target)
+                else f"{name_of(present)} is not lower"
             )
             b.leave(field_, f"{stays}; a value is never lowered", capability)
     if "sentiment" not in acting:

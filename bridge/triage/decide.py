@@ -1,0 +1,299 @@
+"""Decide: read the ticket, ask the guards, ask the AI per capability side by side, check the answers.
+
+Nothing here raises for an upstream's failure: what went wrong comes back as a Problem, because one
+capability's trouble must not touch the other, and because step results are stored as JSON without ticket text.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bridge.ai import Completion, Prompt
+from bridge.answer import category_schema, priority_codes, read_category, read_scores, score_schema
+from bridge.errors import AnswerRejected, AuthRejected, BridgeError, NotFound, Paused, TemporaryError
+from bridge.guards import guard
+from bridge.model import Capability, Category, Choice, Decision, Field, Taxonomy, Ticket, TicketRef, Value
+from bridge.policy import fields_needed, offered
+from bridge.prompts import Rendered
+from bridge.records import dump_decision, dump_value, load_decision, load_value
+from bridge.settings.model import Organization
+from bridge.triage.desk import Desk
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MAX_TOKENS = 4000
+TEMPLATES = {Capability.CATEGORIZATION: "categorize.md.j2", Capability.SENTIMENT: "sentiment.md.j2"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why something did not work, in the reader's words. `capability` None: the PSA itself."""
+
+    where: str
+    hint: str
+    capability: Capability | None = None
+    temporary: bool = False
+    paused: bool = False
+    retry_after: float | None = None
+    status: int | None = None
+    kind: str = ""
+
+    @classmethod
+    def of(cls, error: BridgeError, capability: Capability | None = None) -> Problem:
+        return cls(
+            error.where,
+            error.hint,
+            capability,
+            isinstance(error, TemporaryError),
+            isinstance(error, Paused),
+            error.retry_after if isinstance(error, TemporaryError) else None,
+            error.status,
+            type(error).__name__,
+        )
+
+    def dump(self) -> dict[str, Any]:
+        return {**vars(self), "capability": self.capability.value if self.capability else None}
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> Problem:
+        capability = Capability(data["capability"]) if data["capability"] else None
+        return cls(**{**data, "capability": capability})
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What is known after asking. `seen` is what the ticket held; `problems` name what is still missing."""
+
+    number: str = ""
+    url: str = ""
+    skip: str = ""
+    seen: Mapping[Field, Value | None] = field(default_factory=dict)
+    decisions: tuple[Decision, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    not_run: Mapping[Capability, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def dump(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "url": self.url,
+            "skip": self.skip,
+            "seen": {field_.value: dump_value(value) for field_, value in self.seen.items()},
+            "decisions": [dump_decision(decision) for decision in self.decisions],
+            "problems": [problem.dump() for problem in self.problems],
+            "not_run": {capability.value: why for capability, why in self.not_run.items()},
+            "warnings": list(self.warnings),
+        }
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any]) -> Decided:
+        return cls(
+            data["number"],
+            data["url"],
+            data["skip"],
+            {Field(name): load_value(value) for name, value in data["seen"].items()},
+            tuple(load_decision(decision) for decision in data["decisions"]),
+            tuple(Problem.load(problem) for problem in data["problems"]),
+            {Capability(name): why for name, why in data["not_run"].items()},
+            tuple(data["warnings"]),
+        )
+
+
+@dataclass(frozen=True)
+class Question:
+    """One prompt ready to leave, and how to read its answer."""
+
+    capability: Capability
+    prompt: Prompt
+    max_tokens: int
+    read: Callable[[str, Completion], Decision]
+    warnings: tuple[str, ...] = ()
+
+
+def decide(desk: Desk, ref: TicketRef, earlier: Decided | None = None) -> Decided:
+    """Decide on one ticket; `earlier` holds the decisions a previous try already has, which are kept."""
+    try:
+        ticket = desk.adapter.get_ticket(ref)
+    except NotFound as error:
+        return Decided(skip=f"the PSA has no such service ticket (any more): {error.hint}")
+    except BridgeError as error:
+        return replace(earlier or Decided(), problems=(Problem.of(error),))
+    organization = desk.organization.for_client(ticket.company)
+    guarded = guard(organization, desk.connection, ticket, desk.adapter.scope_name)
+    if guarded.skip:
+        return Decided(ticket.number, ticket.url, guarded.skip, not_run=guarded.why_not)
+    have = {decision.capability: decision for decision in (earlier.decisions if earlier else ())}
+    missing = [capability for capability in guarded.capabilities if capability not in have]
+    asked = _ask_all(desk, organization, ticket, missing)
+    decisions = [*have.values(), *(result for result in asked if isinstance(result, Decision))]
+    decisions.sort(key=lambda decision: list(Capability).index(decision.capability))
+    return Decided(
+        ticket.number,
+        ticket.url,
+        seen={field_: ticket.value(field_) for field_ in desk.adapter.writes},
+        decisions=tuple(decisions),
+        problems=tuple(result for result in asked if isinstance(result, Problem)),
+        not_run=guarded.why_not,
+        warnings=_warnings(organization, guarded.capabilities),
+    )
+
+
+def _warnings(organization: Organization, capabilities: Collection[Capability]) -> tuple[str, ...]:
+    return tuple(
+        f"no output limit is set for {capability.value}; {DEFAULT_MAX_TOKENS} tokens are used"
+        for capability in capabilities
+        if organization.variables.max_tokens(capability) is None
+    )
+
+
+def _ask_all(
+    desk: Desk, organization: Organization, ticket: Ticket, capabilities: list[Capability]
+) -> list[Decision | Problem]:
+    if len(capabilities) < 2:
+        return [_ask(desk, organization, ticket, capability) for capability in capabilities]
+    with ThreadPoolExecutor(len(capabilities), thread_name_prefix="ask") as pool:
+        return list(pool.map(lambda capability: _ask(desk, organization, ticket, capability), capabilities))
+
+
+def _ask(desk: Desk, organization: Organization, ticket: Ticket, capability: Capability) -> Decision | Problem:
+    try:
+        question = compose(desk, organization, ticket, capability)
+        return put(desk, organization, ticket, question)
+    except BridgeError as error:
+        return Problem.of(error, capability)
+
+
+def put(desk: Desk, organization: Organization, ticket: Ticket, question: Question) -> Decision:
+    """Ask one question; an unusable answer is sent back once with what was wrong with it."""
+    asker = desk.asker(organization, question.capability)
+    privacy = organization.rule_for(ticket.company).ai.value
+    first = asker.complete(question.prompt, max_tokens=question.max_tokens, privacy=privacy)
+    try:
+        return question.read(first.text, first)
+    except AnswerRejected as rejected:
+        logger.info("%s: answer rejected, asking once more: %s", ticket.ref, rejected.hint)
+        again = replace(question.prompt, feedback=(first.text, rejected.hint))
+    second = asker.complete(again, max_tokens=question.max_tokens, privacy=privacy)
+    return question.read(second.text, replace(second, usage=first.usage + second.usage))
+
+
+def compose(desk: Desk, organization: Organization, ticket: Ticket, capability: Capability) -> Question:
+    """Build the question for one capability: taxonomy, template, schema."""
+    rule = organization.rule_for(ticket.company)
+    instructions = {
+        Capability.CATEGORIZATION: organization.categorization.instructions,
+        Capability.SENTIMENT: organization.sentiment.instructions,
+    }[capability]
+    text = desk.clean(ticket.description)
+    context: dict[str, Any] = {
+        "product": desk.adapter.label,
+        "organization": organization.name or organization.id,
+        "instructions": instructions,
+        "client_instructions": rule.instructions,
+    }
+    max_tokens = organization.variables.max_tokens(capability) or DEFAULT_MAX_TOKENS
+    if capability is Capability.SENTIMENT:
+        schema, read = score_schema(), _score_reader()
+    else:
+        fields = fields_needed(organization, [capability])
+        taxonomy = offered(desk.adapter.get_taxonomy(ticket, fields), organization.categorization)
+        if not taxonomy.categories:
+            raise NotFound(
+                f"categories of {desk.adapter.scope_name} {ticket.scope.name if ticket.scope else '?'}",
+                f"{desk.adapter.label} offers no active category here, or all of them are ignored",
+            )
+        priorities = taxonomy.choices.get(Field.PRIORITY, ()) if organization.categorization.priority else ()
+        context |= category_context(desk, taxonomy, priorities)
+        schema, read = category_schema(taxonomy, priorities), _category_reader(taxonomy, priorities)
+
+    def render(body: str) -> Rendered:
+        return desk.prompts.render_prompt(
+            TEMPLATES[capability], {**context, "ticket": _ticket_context(ticket, body)}
+        )
+
+    def prompt(rendered: Rendered, shorten: Callable[[], Prompt] | None) -> Prompt:
+        return Prompt(
+            f"ticket_{capability.value}", rendered.system, rendered.user, schema, rendered.fingerprint,
+            shorten=shorten,
+        )  # fmt: skip
+
+    def shortened() -> Prompt:
+        # The beginning of a ticket says what it is about; logs and histories follow.
+        return prompt(render(text[: max(500, len(text) // 4)] + "\n[shortened]"), None)
+
+    full = prompt(render(text), shortened if len(text) > 1000 else None)
+    return Question(capability, full, max_tokens, lambda answer, got: read(answer, got, full.fingerprint))
+
+
+def category_context(desk: Desk, taxonomy: Taxonomy, priorities: Collection[Choice]) -> dict[str, Any]:
+    """Return the variables of the categorization template that describe the choices."""
+    return {
+        "scope_name": desk.adapter.scope_name,
+        "level_names": desk.adapter.level_names,
+        "categories": [
+            {"code": code, "path": _line(category.path), "hint": _line(category.hint)}
+            for code, category in taxonomy.codes.items()
+        ],
+        "priorities": [
+            {"code": code, "name": _line(choice.name), "hint": _line(choice.hint)}
+            for code, choice in priority_codes(list(priorities)).items()
+        ],
+    }
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _ticket_context(ticket: Ticket, text: str) -> dict[str, str]:
+    priority = ticket.values.get(Field.PRIORITY)
+    return {
+        "title": ticket.title,
+        "text": text,
+        "company": ticket.company.name if ticket.company else "",
+        "board": ticket.scope.name if ticket.scope else "",
+        "source": ticket.source.name if ticket.source else "",
+        "priority": priority.name if priority else "",
+    }
+
+
+Reader = Callable[[str, Completion, str], Decision]
+
+
+def _category_reader(taxonomy: Taxonomy, priorities: Collection[Choice]) -> Reader:
+    def read(text: str, got: Completion, fingerprint: str) -> Decision:
+        answer = read_category(text, taxonomy, list(priorities))
+        plain = (
+            Category(answer.category.type, answer.category.subtype, answer.category.item)
+            if answer.category
+            else None
+        )
+        return Decision(
+            Capability.CATEGORIZATION, plain,
+            {Field.PRIORITY: answer.priority} if answer.priority else {},
+            confidence=answer.confidence, reason=answer.reason, provider=got.provider, model=got.model,
+            fingerprint=fingerprint, usage=got.usage, remarks=got.remarks,
+        )  # fmt: skip
+
+    return read
+
+
+def _score_reader() -> Reader:
+    def read(text: str, got: Completion, fingerprint: str) -> Decision:
+        answer = read_scores(text)
+        return Decision(
+            Capability.SENTIMENT, scores=answer.scores, confidence=answer.confidence, reason=answer.reason,
+            provider=got.provider, model=got.model, fingerprint=fingerprint, usage=got.usage,
+            remarks=got.remarks,
+        )  # fmt: skip
+
+    return read
+
+
+def is_psa_refusal(problem: Problem) -> bool:
+    """Tell whether the PSA refused our account, so that not even a note can be left."""
+    return problem.capability is None and problem.kind == AuthRejected.__name__

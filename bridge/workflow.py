@@ -1,0 +1,320 @@
+"""The only file that knows the durable engine: jobs survive a kill at any moment, and each runs once per id.
+
+Step results are stored, so nothing of a ticket's text and no secret crosses a step border; steps return
+problems instead of raising them. Waits up to SHORT_WAIT are slept durably; longer ones end the job and
+enqueue its continuation, so that no worker slot is held. The engine is a process-wide singleton.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions
+from filelock import FileLock, Timeout
+
+from bridge.errors import ConfigError
+from bridge.store.engine import Durability, is_sqlite, open_engine, sqlite_path
+
+logger = logging.getLogger(__name__)
+
+APPLICATION_VERSION = "1"
+"""Fixed, so that an upgrade of the program picks up the work the old version left."""
+
+TICKETS, CHORES = "tickets", "chores"
+SHORT_WAIT = 10.0
+RECOVERY_ATTEMPTS = 5
+
+
+class Handler(Protocol):
+    """What the engine runs; given by the composition root. All arguments and results are plain JSON."""
+
+    def decide(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+        """Decide; the state's earlier decisions are kept."""
+
+    def act(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+        """Plan and write."""
+
+    def tell(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the note or error note and record the outcome."""
+
+    def waiting(self, job: Mapping[str, Any], attempts: int, reason: str) -> None:
+        """Show that a run waits for a repeat."""
+
+    def chore(self, name: str) -> None:
+        """Do one recurring or one-off chore: "sweep:<connection>", "retention", "health" …"""
+
+    def due_chores(self) -> Sequence[str]:
+        """Return the chores that are due."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a run keeps trying: seconds before each repeat; `partial` repeats for a lagging capability."""
+
+    delays: tuple[float, ...] = (5, 20, 60, 180, 600, 1200, 1800, 3600, 3600, 3600, 3600, 3600, 3600)
+    partial: int = 3
+    paused: float = 900.0
+
+
+@dataclass
+class Engine:
+    """Starts and stops the engine, and puts jobs into it. `run_jobs` False: a web-only or command process."""
+
+    url: str
+    handler: Handler
+    executor: str = ""
+    slots: int = 50
+    per_organization: int = 40
+    poll_seconds: float = 0.1
+    patience: Patience = field(default_factory=Patience)
+    tick: bool = True
+    run_jobs: bool = True
+    _client: DBOSClient | None = field(default=None, init=False)
+    _engines: list[sa.Engine] = field(default_factory=list, init=False)
+    _lock: FileLock | None = field(default=None, init=False)
+    _running: bool = field(default=False, init=False)
+
+    def start(self) -> None:
+        """Open the engine; with `run_jobs`, recover what a killed process left and begin to work."""
+        global _current
+        _current = self
+        if self.run_jobs:
+            self._launch()
+        web = self._open(Durability.ACKNOWLEDGED)
+        self._client = DBOSClient(
+            system_database_engine=web,
+            serializer=DBOSPortableJSONSerializer(),
+            retry_connection_errors=False,
+        )
+
+    def _open(self, durability: Durability) -> sa.Engine:
+        engine = open_engine(self.url, durability, pool_size=2)
+        self._engines.append(engine)
+        return engine
+
+    def _launch(self) -> None:
+        path = sqlite_path(self.url)
+        if path is not None:
+            self._lock = FileLock(path.with_name(path.name + ".lock"))
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                self._lock = None
+                raise ConfigError(
+                    f"another process already works on {path}; with SQLite only one may. Stop it, or use PostgreSQL"
+                ) from None
+        config: DBOSConfig = {
+            "name": "psa-bridge",
+            "system_database_engine": self._open(Durability.REPEATABLE),
+            "application_version": APPLICATION_VERSION,
+            "executor_id": self.executor or default_executor(),
+            "serializer": DBOSPortableJSONSerializer(),
+            "log_level": "WARNING",
+            "max_executor_threads": self.slots + 14,
+            "notification_listener_polling_interval_sec": 1.0,
+            "scheduler_polling_interval_sec": 30.0,
+            "use_listen_notify": False,
+        }
+        if not is_sqlite(self.url):
+            config["system_database_url"] = self.url
+        DBOS(config=config)
+        DBOS.launch()
+        self._running = True
+        DBOS.register_queue(
+            TICKETS,
+            worker_concurrency=self.slots,
+            partition_concurrency=self.per_organization,
+            polling_interval_sec=self.poll_seconds,
+            on_conflict="always_update",
+        )
+        DBOS.register_queue(
+            CHORES,
+            worker_concurrency=8,
+            polling_interval_sec=max(1.0, self.poll_seconds),
+            on_conflict="always_update",
+        )
+        if self.tick:
+            DBOS.apply_schedules(
+                [{"schedule_name": "tick", "workflow_fn": tick, "schedule": "* * * * *", "context": None}]
+            )
+
+    def stop(self, *, seconds: float = 10.0) -> None:
+        """Stop taking jobs, give running steps a moment, close. Unfinished jobs resume at the next start."""
+        global _current
+        if self._client is not None:
+            self._client.destroy()
+            self._client = None
+        if self._running:
+            DBOS.destroy(workflow_completion_timeout_sec=int(seconds))
+            self._running = False
+        for engine in self._engines:
+            engine.dispose()
+        self._engines.clear()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+        if _current is self:
+            _current = None
+
+    def enqueue(
+        self,
+        connection: sa.Connection,
+        job: Mapping[str, Any],
+        *,
+        organization: str,
+        delay_seconds: float = 0.0,
+    ) -> None:
+        """Put a run's job into the caller's transaction; it exists if and only if that commits."""
+        options: EnqueueOptions = {
+            "workflow_name": "handle_ticket",
+            "queue_name": TICKETS,
+            "workflow_id": str(job["run"]),
+            "queue_partition_key": organization,
+        }
+        if delay_seconds > 0:
+            options["delay_seconds"] = delay_seconds
+        self._the_client().enqueue_in_transaction(connection, options, dict(job), {})
+
+    def request(self, chore: str, key: str) -> None:
+        """Enqueue a chore once per key."""
+        options: EnqueueOptions = {
+            "workflow_name": "do_chore",
+            "queue_name": CHORES,
+            "workflow_id": f"chore:{chore}:{key}",
+        }
+        self._the_client().enqueue(options, chore)
+
+    def unfinished(self) -> int:
+        """Count jobs that are queued, delayed or running."""
+        status = ["PENDING", "ENQUEUED", "DELAYED"]
+        return len(
+            self._the_client().list_workflows(status=status, load_input=False, load_output=False, limit=10_000)
+        )
+
+    def forget_before(self, when: datetime, *, batch: int = 500) -> int:
+        """Delete one batch of finished jobs older than an instant; return how many."""
+        client = self._the_client()
+        old = client.list_workflows(
+            status=["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+            completed_before=when.isoformat(),
+            limit=batch,
+            load_input=False,
+            load_output=False,
+        )
+        if old:
+            client.delete_workflows([workflow.workflow_id for workflow in old])
+        return len(old)
+
+    def continue_later(self, job: Mapping[str, Any], state: Mapping[str, Any], delay: float) -> None:
+        """Enqueue the continuation of a run; the same continuation twice is one."""
+        options: EnqueueOptions = {
+            "workflow_name": "handle_ticket",
+            "queue_name": TICKETS,
+            "workflow_id": f"{job['run']}~{state['attempts']}.{state['pauses']}",
+            "queue_partition_key": str(job["organization"]),
+            "delay_seconds": delay,
+        }
+        self._the_client().enqueue(options, dict(job), dict(state))
+
+    def _the_client(self) -> DBOSClient:
+        assert self._client is not None, "the engine is not started"
+        return self._client
+
+
+_current: Engine | None = None
+
+
+def _engine() -> Engine:
+    assert _current is not None, "the engine is not started"
+    return _current
+
+
+def default_executor() -> str:
+    """Return this machine's stable name, under which a restarted process finds its own work again."""
+    return socket.gethostname() or "local"
+
+
+@DBOS.step(name="decide")
+def _decide(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    return _engine().handler.decide(job, state)
+
+
+@DBOS.step(name="act")
+def _act(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    return _engine().handler.act(job, state)
+
+
+@DBOS.step(name="tell")
+def _tell(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    return _engine().handler.tell(job, state)
+
+
+@DBOS.workflow(name="handle_ticket", max_recovery_attempts=RECOVERY_ATTEMPTS)
+def handle_ticket(job: dict[str, Any], state: dict[str, Any]) -> str:
+    """Handle one ticket. `job` names it; `state` is empty, or what an earlier part of the run reached.
+
+    Each step returns {"retry": {reason, after, paused, partial} or null, …}; a retry repeats that step.
+    """
+    state = {"attempts": 0, "pauses": 0, **state}
+    for name, step in (("decided", _decide), ("acted", _act), ("told", _tell)):
+        while not _done(state.get(name)):
+            state[name] = step(job, state)
+            retry = state[name].get("retry")
+            if not retry:
+                break
+            delay = _delay(state, retry)
+            if delay is None:
+                # Patience is over: what is known goes on to the next step, which reports it.
+                state[name]["retry"] = None
+                break
+            state["pauses" if retry.get("paused") else "attempts"] += 1
+            _engine().handler.waiting(job, state["attempts"], retry["reason"])
+            if delay > SHORT_WAIT:
+                _engine().continue_later(job, state, delay)
+                return "continued"
+            DBOS.sleep(delay)
+        if state[name].get("finished"):
+            break
+    return "finished"
+
+
+def _done(result: Mapping[str, Any] | None) -> bool:
+    return result is not None and not result.get("retry")
+
+
+def _delay(state: Mapping[str, Any], retry: Mapping[str, Any]) -> float | None:
+    """Return the seconds to wait before the next try; None when patience is over."""
+    patience = _engine().patience
+    asked = float(retry.get("after") or 0.0)
+    if retry.get("paused"):
+        return max(asked, patience.paused)
+    attempts = int(state["attempts"])
+    limit = min(patience.partial, len(patience.delays)) if retry.get("partial") else len(patience.delays)
+    if attempts >= limit:
+        return None
+    return max(asked, patience.delays[attempts])
+
+
+@DBOS.step(name="chore")
+def _chore(name: str) -> None:
+    _engine().handler.chore(name)
+
+
+@DBOS.workflow(name="do_chore", max_recovery_attempts=RECOVERY_ATTEMPTS)
+def do_chore(name: str) -> None:
+    """Do one chore; one that fails is tried again when it is due again."""
+    _chore(name)
+
+
+@DBOS.workflow(name="tick")
+def tick(scheduled: datetime, _context: Any) -> None:
+    """Enqueue the chores that are due. Runs once per minute over all processes."""
+    engine = _engine()
+    for name in engine.handler.due_chores():
+        engine.request(name, scheduled.isoformat())
