@@ -71,10 +71,18 @@ class AI:
     def providers(self) -> tuple[Provider, ...]:
         return (self.primary, *self.fallbacks)
 
+    def typed(self, provider: Provider) -> bool:
+        """Tell whether the address of one of `providers` came from the console."""
+        return ("base_url" if provider is self.primary else "fallbacks") in self.typed_in_console
+
+    def may_use_platform_key(self, provider: Provider) -> bool:
+        """Tell whether the platform's key may go to a provider: never to an address typed in the console."""
+        return provider.base_url is None or not self.typed(provider)
+
 
 @dataclass(frozen=True)
 class Variables:
-    """Organization variables. None where unset: a missing limit is a warning and 4000, a missing model falls back."""
+    """Organization variables. None where unset: a missing limit is a warning and 4000, a model falls back."""
 
     ticket_cat_max_tokens: int | None = None
     ai_model_ticket_cat: str | None = None
@@ -211,11 +219,13 @@ class Organization:
 class Settings:
     path: Path
     server: Server
-    database: str
+    database: str = field(repr=False)
     prompts: Path
     retention_days: int
     platform_keys: Mapping[str, str]
     organizations: Mapping[str, Organization]
+    origin: object = field(default=None, repr=False, compare=False)
+    """What the file said and the schemas it was read with (`bridge.settings.load.Origin`), for overrides."""
 
     def organization_of(self, connection: str) -> Organization | None:
         """Return the organization that owns a connection id."""

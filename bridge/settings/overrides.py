@@ -1,0 +1,237 @@
+"""Console overrides: one document per organization, laid over its block of the file, checked by the same schema.
+
+Whoever may use the console of one organization is not the operator who wrote the file. So a document may not
+license the organization, point a PSA connection elsewhere, name a secret outside the vault, or send a key that
+was not typed with it to an address that was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bridge.errors import ConfigError, ConfigErrors
+from bridge.reach import Reach, check_url
+from bridge.settings import build, rules
+from bridge.settings.fields import Block
+from bridge.settings.load import Origin, place
+from bridge.settings.model import Organization, Settings
+from bridge.settings.shape import AnyField, Problem, check, display, inside, secrets
+from bridge.settings.yamlfile import DEPTH_LIMIT, KeyPath
+
+CONNECTION_KEYS = frozenset({"enabled", "when", "delay_seconds", "sweep_minutes"})
+BOUND_TO_PROVIDER = ("api_key", "base_url", "model", "api_version", "timeout_seconds")
+
+Data = Mapping[str, Any]
+
+
+def merge(under: Data, over: Data) -> dict[str, Any]:
+    """Lay one document over another: mappings key by key, everything else as a whole; null is a value."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def with_overrides(settings: Settings, overrides: Mapping[str, Data]) -> Settings:
+    """Return the settings with every organization's console document laid over its block of the file.
+
+    `overrides` is the whole set: an organization that is not in it is as in the file. Documents of organizations
+    that are no longer in the file are passed over. ConfigErrors names the key path of every problem.
+    """
+    origin = _origin(settings)
+    errors: list[ConfigError] = []
+    organizations = dict(origin.organizations)
+    for key in organizations:
+        if overrides.get(key):
+            try:
+                organizations[key] = overridden(settings, key, overrides[key])
+            except ConfigErrors as error:
+                errors.extend(error.errors)
+    if errors:
+        raise ConfigErrors(errors)
+    return replace(settings, organizations=organizations)
+
+
+def overridden(settings: Settings, organization: str, override: Data) -> Organization:
+    """Return one organization with a document laid over it; ConfigErrors. Use it before storing a document."""
+    origin = _origin(settings)
+    field = _organization_field(origin)
+    path: KeyPath = ("organizations", organization)
+    document = _words(override)
+    below = origin.data["organizations"][organization]
+    ai = rules.block(document, "ai")
+    given = rules.block(below, "ai")
+    if "provider" in ai and ai["provider"] != given.get("provider", "openai"):
+        # Another provider's key, address and model must not be carried over to this one.
+        given = {key: value for key, value in given.items() if key not in BOUND_TO_PROVIDER}
+        below = {**below, "ai": given}
+    merged = merge(below, document)
+    changed = frozenset(key for key in ai if ai[key] != given.get(key))
+    found = [*_forbidden(below, document), *_secrets(field, document), *_addresses(merged, document, changed)]
+    loaded, wrong = check(field, merged)
+    found += wrong
+    found += [
+        Problem(problem.path[2:], problem.message, problem.of_key)
+        for problem in rules.organization(merged, origin.providers, path)
+    ]
+    found = rules.without_repeats(found)
+    if found:
+        raise ConfigErrors([_error(origin, organization, document, problem) for problem in found])
+    return build.organization(organization, loaded, typed_in_console=changed)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One key of an organization: what the file says, what the console says, what holds."""
+
+    path: KeyPath
+    default: Any
+    in_file: bool
+    file: Any
+    in_console: bool
+    console: Any
+    line: int = 0
+
+    @property
+    def key(self) -> str:
+        return display(self.path)
+
+    @property
+    def value(self) -> Any:
+        """What holds now. A mapping of the console is laid over the file's."""
+        below = self.file if self.in_file else self.default
+        if not self.in_console:
+            return below
+        both = isinstance(below, Mapping) and isinstance(self.console, Mapping)
+        return merge(below, self.console) if both else self.console
+
+
+def describe(settings: Settings, organization: str, override: Data | None = None) -> tuple[Entry, ...]:
+    """Return every key of an organization that the console may change, beside what the file says.
+
+    Secrets are references here, as everywhere in the settings.
+    """
+    origin = _origin(settings)
+    path: KeyPath = ("organizations", organization)
+    below = origin.data["organizations"][organization]
+    leaves = _leaves(_organization_field(origin), below, _words(override or {}), ())
+    return tuple(
+        replace(leaf, line=origin.document.mark((*path, *leaf.path), of_key=True).line) if leaf.in_file else leaf
+        for leaf in leaves
+        if _may_change(leaf.path)
+    )
+
+
+def _may_change(path: KeyPath) -> bool:
+    if path[0] == "connections":
+        return len(path) > 2 and path[2] in CONNECTION_KEYS
+    return path[0] != "licensed"
+
+
+def _origin(settings: Settings) -> Origin:
+    if not isinstance(settings.origin, Origin):
+        raise TypeError("overrides need settings that were loaded from a file")
+    return settings.origin
+
+
+def _organization_field(origin: Origin) -> AnyField:
+    organizations = origin.root.fields["organizations"]
+    field: AnyField | None = getattr(organizations, "value_field", None)
+    assert field is not None
+    return field
+
+
+def _words(value: Any, depth: int = 0) -> Any:
+    """Return JSON data with text for keys, as in the file."""
+    if depth > DEPTH_LIMIT:
+        raise ConfigErrors([ConfigError(f"is nested deeper than {DEPTH_LIMIT} levels", file="console settings")])
+    if isinstance(value, Mapping):
+        return {str(key): _words(entry, depth + 1) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_words(entry, depth + 1) for entry in value]
+    return value
+
+
+def _forbidden(below: Data, document: Data) -> Iterator[Problem]:
+    if "licensed" in document:
+        yield Problem(("licensed",), "can be set in the file only", of_key=True)
+    known = rules.block(below, "connections")
+    for connection, entries in rules.block(document, "connections").items():
+        if connection not in known:
+            yield Problem(("connections", connection), "a connection can be added in the file only", of_key=True)
+            continue
+        for key in entries if isinstance(entries, Mapping) else ():
+            if key not in CONNECTION_KEYS:
+                yield Problem(("connections", connection, key), "can be set in the file only", of_key=True)
+
+
+def _secrets(field: AnyField, document: Data) -> Iterator[Problem]:
+    for path, value in secrets(field, document):
+        if not isinstance(value, str) or not value.startswith("vault:"):
+            yield Problem(path, "must be a secret of the vault: vault:NAME")
+
+
+def _addresses(merged: Data, document: Data, changed: frozenset[str]) -> Iterator[Problem]:
+    """An address typed in the console is a public one, and gets only a key that was typed there too."""
+    ai = rules.block(merged, "ai")
+    places: list[tuple[KeyPath, Any, bool]] = []
+    if "base_url" in changed:
+        own = rules.block(document, "ai").get("api_key") is not None
+        places.append((("ai",), ai, own or ai.get("api_key") is None))
+    if "fallbacks" in changed and isinstance(ai.get("fallbacks"), list):
+        places += [(("ai", "fallbacks", index), fallback, True) for index, fallback in enumerate(ai["fallbacks"])]
+    for path, provider, safe in places:
+        url = provider.get("base_url") if isinstance(provider, Mapping) else None
+        if not isinstance(url, str):
+            continue
+        wrong = check_url(url, Reach.PUBLIC)
+        if wrong:
+            yield Problem((*path, "base_url"), f"{wrong} (a private address can be set in the file only)")
+        elif not safe:
+            yield Problem((*path, "base_url"), "an address typed here needs a key typed here: set api_key too")
+
+
+def _error(origin: Origin, organization: str, document: Data, problem: Problem) -> ConfigError:
+    """Blame the document for what it set, and the file for what the file set."""
+    whole: KeyPath = ("organizations", organization, *problem.path)
+    if not _touches(document, problem.path):
+        return place(origin.document, Problem(whole, problem.message, problem.of_key))
+    where = display(problem.path)
+    return ConfigError(
+        f"{where}: {problem.message}" if where else problem.message,
+        file=f"console settings of {organization}",
+    )
+
+
+def _touches(document: Any, path: KeyPath) -> bool:
+    for part in path:
+        if isinstance(document, Mapping) and part in document:
+            document = document[part]
+        else:
+            return not isinstance(document, Mapping)
+    return True
+
+
+def _leaves(field: AnyField, below: Any, over: Any, path: KeyPath) -> Iterator[Entry]:
+    known = inside(field, below)
+    if known is None:
+        return
+    for key, child in known.items():
+        has, set_ = isinstance(below, Mapping) and key in below, isinstance(over, Mapping) and key in over
+        lower, upper = (below[key] if has else None), (over[key] if set_ else None)
+        here = (*path, key)
+        if inside(child, lower) is not None:
+            yield from _leaves(child, lower, upper, here)
+        elif isinstance(getattr(child, "value_field", None), Block):
+            connections = lower if isinstance(lower, Mapping) else {}
+            for name, entries in connections.items():
+                chosen = upper.get(name) if isinstance(upper, Mapping) else None
+                block = getattr(child, "value_field", None)
+                assert block is not None
+                yield from _leaves(block, entries, chosen, (*here, name))
+        else:
+            default = child.load_default() if callable(child.load_default) else child.load_default
+            yield Entry(here, default, has, lower, set_, upper)
