@@ -3,5 +3,8 @@
 from __future__ import annotations
 
 from psa_adapters.base import PSAAdapter
+from psa_adapters.datto import Datto
 
-ADAPTERS: dict[str, type[PSAAdapter]] = {}
+ADAPTERS: dict[str, type[PSAAdapter]] = {
+    "datto": Datto,
+}

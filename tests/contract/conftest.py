@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.world import World
+from tests.contract.worlds_datto import DattoWorld
 
-WORLDS: list[type[World]] = []
+WORLDS: list[type[World]] = [DattoWorld]
 """One class per PSA, in the order of psa_adapters.ADAPTERS; a new PSA adds its import and its line here."""
 
 

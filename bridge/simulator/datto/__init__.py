@@ -1,0 +1,5 @@
+"""The practice Autotask tenant."""
+
+from bridge.simulator.datto.practice import PracticeDatto
+
+__all__ = ["PracticeDatto"]

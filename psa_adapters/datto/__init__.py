@@ -1,0 +1,5 @@
+"""Datto Autotask PSA."""
+
+from psa_adapters.datto.adapter import Datto
+
+__all__ = ["Datto"]
