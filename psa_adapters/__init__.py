@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from psa_adapters.base import PSAAdapter
 from psa_adapters.datto import Datto
+from psa_adapters.halopsa import HaloPSA
 
 ADAPTERS: dict[str, type[PSAAdapter]] = {
     "datto": Datto,
+    "halopsa": HaloPSA,
 }

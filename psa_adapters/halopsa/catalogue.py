@@ -243,8 +243,9 @@ def category_of(path: str) -> Category | None:
     names = [*parts[:2], SEPARATOR.join(parts[2:])] if len(parts) > 2 else parts
     ids = [SEPARATOR.join(parts[: depth + 1]) for depth in range(len(names))]
     ids[-1] = path
-    top, *below = [Choice(key, name) for key, name in zip(ids, names, strict=True)]
-    return Category(top, *below)
+    chosen = [Choice(key, name) for key, name in zip(ids, names, strict=True)]
+    subtype = chosen[1] if len(chosen) > 1 else None
+    return Category(chosen[0], subtype, chosen[2] if len(chosen) > 2 else None)
 
 
 def written(category: Category) -> str:

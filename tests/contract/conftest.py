@@ -8,8 +8,9 @@ import pytest
 
 from tests.contract.world import World
 from tests.contract.worlds_datto import DattoWorld
+from tests.contract.worlds_halopsa import HaloPSAWorld
 
-WORLDS: list[type[World]] = [DattoWorld]
+WORLDS: list[type[World]] = [DattoWorld, HaloPSAWorld]
 """One class per PSA, in the order of psa_adapters.ADAPTERS; a new PSA adds its import and its line here."""
 
 
