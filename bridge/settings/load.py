@@ -99,7 +99,7 @@ def load(
 
 def _database(data: object, folder: Path, environ: Mapping[str, str]) -> tuple[str, str | None]:
     """Return the database URL, absolute and with its reference followed, and what is wrong with it."""
-    url = data.get("database", "sqlite:///var/bridge.db") if isinstance(data, Mapping) else ""
+    url = data.get("database", "sqlite:///var/bridge.db") if isinstance(data, Mapping) else None
     if not isinstance(url, str):
         return "", None
     if rules.literal_password(url):

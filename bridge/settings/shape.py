@@ -136,7 +136,7 @@ def problems(field: AnyField, errors: Any, value: Any, path: KeyPath = ()) -> It
             yield from problems(known[key], messages, entry, (*path, str(key)))
         elif known is not None and messages == [_UNKNOWN]:
             free = [name for name in known if not isinstance(value, Mapping) or name not in value]
-            near = hint(str(key), free or list(known))
+            near = hint(str(key), free) or hint(str(key), list(known))
             yield Problem((*path, str(key)), f"unknown key{near}", of_key=True)
         else:
             yield from problems(fields.Raw(), messages, None, (*path, key))

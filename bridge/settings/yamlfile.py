@@ -95,9 +95,11 @@ def parse(content: bytes, file: str) -> Document:
         # The parser's words may quote the text it stumbled over, and that text may be a secret.
         said = re.sub(r"(['\"]).{3,}\1", "something", error.problem or "cannot be understood")
         raise ConfigError(f"is not valid YAML: {said}", file=file, line=place[0], column=place[1]) from error
-    except ValueError as error:
-        # PyYAML 6 lets an escape such as "\UFFFFFFFF" through to chr().
-        raise ConfigError("is not valid YAML: an escape in quotes names no character", file=file) from error
+    except (ValueError, OverflowError) as error:
+        # PyYAML 6 lets an escape such as "\UFFFFFFFF" through to chr(), and then only the last key's place is known.
+        raise composer.error(
+            "is not valid YAML: after this, an escape in quotes names no character", composer.last
+        ) from error
     return composer.document(root)
 
 
@@ -129,6 +131,7 @@ class _Composer:
         self.anchors: dict[str, _Node] = {}
         self.errors: list[ConfigError] = []
         self.nodes = 0
+        self.last = Mark(1, 1)
 
     def compose(self, text: str) -> _Node:
         events: _Events = iter(yaml.parse(text, Loader=yaml.SafeLoader))
@@ -140,8 +143,11 @@ class _Composer:
                 root = self.node(next(events), events, 0)
         return root or _Node(Mark(1, 1))
 
+    def error(self, message: str, mark: Mark) -> ConfigError:
+        return ConfigError(message, file=self.file, line=mark.line, column=mark.column)
+
     def refuse(self, message: str, mark: Mark) -> NoReturn:
-        raise ConfigError(message, file=self.file, line=mark.line, column=mark.column)
+        raise self.error(message, mark)
 
     def node(self, event: yaml.Event, events: _Events, depth: int) -> _Node:
         mark = _place(event)
@@ -188,7 +194,7 @@ class _Composer:
         for event in events:
             if isinstance(event, yaml.MappingEndEvent):
                 break
-            mark = _place(event)
+            self.last = mark = _place(event)
             if not isinstance(event, yaml.ScalarEvent):
                 self.refuse("a key must be a word or a number", mark)
             key = event.value
@@ -201,11 +207,8 @@ class _Composer:
             if key in entries:
                 first = entries[key].mark
                 self.errors.append(
-                    ConfigError(
-                        f'the key "{key[:60]}" is here a second time; the first is in line {first.line}',
-                        file=self.file,
-                        line=mark.line,
-                        column=mark.column,
+                    self.error(
+                        f'the key "{key[:60]}" is here a second time; the first is in line {first.line}', mark
                     )
                 )
                 continue

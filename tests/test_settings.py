@@ -1,0 +1,477 @@
+"""Reading bridge.yaml: what is accepted, what is refused and how it is said."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bridge.errors import ConfigError
+from bridge.model import Choice, Field, Mode
+from bridge.settings.load import config_path, load
+from bridge.settings.model import ClientPolicy, Overwrite
+from bridge.settings.yamlfile import parse
+from tests.settings_world import ADAPTERS, MINIMAL, PROVIDERS, File
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> File:
+    return File(tmp_path)
+
+
+def test_a_minimal_file_is_off_everywhere(file: File) -> None:
+    settings = file.load(MINIMAL)
+    acme = settings.organizations["acme"]
+    assert (acme.name, acme.licensed, acme.ai.enabled) == ("acme", True, False)
+    assert acme.categorization.mode is acme.sentiment.mode is Mode.OFF
+    assert not acme.replies.enabled
+    assert not acme.connections["main"].enabled
+    assert acme.variables.ticket_cat_max_tokens is None
+    assert acme.sentiment.thresholds == {"sentiment": 3, "urgency": 3, "impact": 3}
+    assert settings.organization_of("main") is acme
+    assert settings.server.listen == "127.0.0.1:8080"
+
+
+def test_text_is_never_retyped(file: File) -> None:
+    text = (
+        MINIMAL
+        + "    clients:\n"
+        + "".join(
+            f"      - match: {{id: {word}}}\n"
+            for word in ("007", "1e3", "on", "2026-01-01", "0x1F", "1_000", "1:30", "yes")
+        )
+    )
+    acme = file.load(text).organizations["acme"]
+    assert acme.connections["main"].options["company"] == "00123"
+    words = [rule.id for rule in acme.clients]
+    assert words == ["007", "1e3", "on", "2026-01-01", "0x1F", "1_000", "1:30", "yes"]
+
+
+@pytest.mark.parametrize("written", ["off", '"off"', "'off'"])
+def test_off_needs_no_quotes(file: File, written: str) -> None:
+    acme = file.load(
+        MINIMAL
+        + f"        webhook: {{verify: {written}}}\n"
+        + f"    categorization: {{mode: {written}}}\n    sentiment: {{mode: {written}}}\n"
+    ).organizations["acme"]
+    assert acme.categorization.mode is acme.sentiment.mode is Mode.OFF
+    assert acme.connections["main"].options["webhook"]["verify"] == "off"
+
+
+def test_numbers_and_switches_are_typed(file: File) -> None:
+    acme = file.load(
+        MINIMAL
+        + "        enabled: yes\n        delay_seconds: 1.5\n        slots: 4\n"
+        + "    ai: {enabled: On, monthly_budget: 1e2, timeout_seconds: 30}\n"
+    ).organizations["acme"]
+    main = acme.connections["main"]
+    assert (main.enabled, main.delay_seconds, main.options["slots"]) == (True, 1.5, 4)
+    assert (acme.ai.enabled, acme.ai.monthly_budget, acme.ai.primary.timeout_seconds) == (True, 100, 30)
+
+
+def test_everything_arrives(file: File) -> None:
+    settings = file.load(
+        """\
+server: {public_url: https://bridge.example.com/, listen: "[::]:80", workers: 2}
+database: postgresql://bridge@db/bridge
+prompts: own
+retention_days: 7
+platform: {ai_keys: {openai: vault:shared}}
+organizations:
+  acme:
+    name: Acme IT
+    licensed: false
+    ai:
+      provider: azure_openai
+      api_key: file:/run/key
+      base_url: https://acme.openai.azure.com
+      model: triage
+      api_version: 2024-10-21
+      report_errors: false
+      prices: {gpt-4.1: {input: 2, output: 8}}
+      fallbacks: [{provider: local, base_url: http://10.0.0.7:11434/v1}]
+    variables: {ticket_cat_max_tokens: 900, ai_model_ticket_cat: big}
+    categorization:
+      mode: apply
+      min_confidence: 70
+      overwrite: always
+      default_categories: [Other, 12]
+      priority: true
+      ignore: ["Internal/*"]
+      hints: {"Hardware / Laptop": docks too}
+    sentiment:
+      mode: suggest
+      act_on: [sentiment]
+      thresholds: {sentiment: 4}
+      raise: {priority: {4: High, 5: 1}}
+      escalate: {owner: lead@acme.example, status: Escalated}
+    replies: {enabled: true, instructions: Be brief.}
+    notes: {separate: true}
+    clients:
+      - {match: {name: "Contoso*"}, ai: never}
+      - {match: {id: 7}, ai: local, variables: {ticket_cat_max_tokens: 100}}
+    connections:
+      main:
+        psa: dummy
+        url: https://psa.example.com
+        company: Acme
+        password: env:P
+        frame_ancestors: ["https://*.example.com"]
+        when: {boards: [Help, 3]}
+"""
+    )
+    acme = settings.organizations["acme"]
+    assert settings.server.public_url == "https://bridge.example.com"
+    assert settings.database == "postgresql+psycopg://bridge@db/bridge"
+    assert settings.prompts == file.folder / "own"
+    assert settings.platform_keys == {"openai": "vault:shared"}
+    assert (acme.ai.primary.api_version, acme.ai.primary.api_key) == ("2024-10-21", "file:/run/key")
+    assert [provider.provider for provider in acme.ai.providers] == ["azure_openai", "local"]
+    assert acme.ai.prices["gpt-4.1"].output == 8
+    assert acme.categorization.overwrite is Overwrite.ALWAYS
+    assert acme.categorization.default_categories == ("Other", "12")
+    assert acme.sentiment.thresholds == {"sentiment": 4, "urgency": 3, "impact": 3}
+    assert acme.sentiment.raise_[Field.PRIORITY] == {4: "High", 5: "1"}
+    assert acme.sentiment.escalate.wanted() == {Field.OWNER: "lead@acme.example", Field.STATUS: "Escalated"}
+    assert acme.separate_notes
+    assert acme.rule_for(Choice("9", "contoso dental")).ai is ClientPolicy.NEVER
+    assert acme.for_client(Choice("7", "Litware")).variables.ticket_cat_max_tokens == 100
+    assert acme.connections["main"].when.boards == ("Help", "3")
+    assert acme.connections["main"].frame_ancestors == ("https://*.example.com",)
+
+
+def test_blocks_whose_lines_are_all_commented_out_are_empty(file: File) -> None:
+    text = "platform:\n  ai_keys:\n" + ORG + "  beta:\n    ai:\n      fallbacks:\n      prices:\n    clients:\n"
+    assert list(file.load(text).organizations) == ["acme", "beta"]
+
+
+ORG = "organizations:\n  acme:\n"
+
+PROVIDER_LIST = "openai, azure_openai, anthropic, openrouter, local"
+
+WRONG = {
+    "typo in a key": (
+        ORG + "    ai:\n      modle: x\n",
+        ['4:7: organizations.acme.ai.modle: unknown key; did you mean "model"?'],
+    ),
+    "typo at the root": (
+        "organisations: {}\n",
+        [
+            "1:1: organizations: is missing",
+            '1:1: organisations: unknown key; did you mean "organizations"?',
+        ],
+    ),
+    "typo in a PSA's own key": (
+        MINIMAL + "        slot: 2\n",
+        ['9:9: organizations.acme.connections.main.slot: unknown key; did you mean "slots"?'],
+    ),
+    "typo deep in a PSA's block": (
+        MINIMAL + "        webhook:\n          verfiy: auto\n",
+        ['10:11: organizations.acme.connections.main.webhook.verfiy: unknown key; did you mean "verify"?'],
+    ),
+    "unknown key near nothing": (
+        ORG + "    zzzz: 1\n",
+        ["3:5: organizations.acme.zzzz: unknown key"],
+    ),
+    "unknown mode": (
+        ORG + "    categorization:\n      mode: aply\n",
+        [
+            '4:13: organizations.acme.categorization.mode: "aply" is not one of off, shadow, suggest, apply; '
+            'did you mean "apply"?'
+        ],
+    ),
+    "on is no mode": (
+        ORG + "    sentiment: {mode: on}\n",
+        ['3:23: organizations.acme.sentiment.mode: "on" is not one of off, shadow, suggest, apply'],
+    ),
+    "unknown provider": (
+        ORG + "    ai: {provider: antropic}\n",
+        [
+            f'3:20: organizations.acme.ai.provider: "antropic" is not one of {PROVIDER_LIST}; '
+            'did you mean "anthropic"?'
+        ],
+    ),
+    "unknown provider of a platform key": (
+        "platform:\n  ai_keys:\n    open_ai: env:K\norganizations: {}\n",
+        [f'3:5: platform.ai_keys.open_ai: "open_ai" is not one of {PROVIDER_LIST}; did you mean "openai"?'],
+    ),
+    "unknown PSA, of which nothing else is said": (
+        MINIMAL.replace("dummy", "dumy"),
+        [
+            '5:14: organizations.acme.connections.main.psa: "dumy" is not one of dummy, connectwise; '
+            'did you mean "dummy"?'
+        ],
+    ),
+    "word of a PSA's list": (
+        MINIMAL + "        webhook: {verify: of}\n",
+        [
+            '9:27: organizations.acme.connections.main.webhook.verify: "of" is not one of off, auto, require; '
+            'did you mean "off"?'
+        ],
+    ),
+    "wrong types, all in one reading": (
+        "retention_days: soon\norganizations:\n  acme:\n    licensed: maybe\n    clients: {}\n    ai: 3\n"
+        "    variables: {ticket_cat_max_tokens: 1.5}\n",
+        [
+            "1:17: retention_days: must be a whole number",
+            "4:15: organizations.acme.licensed: must be true or false",
+            "5:14: organizations.acme.clients: must be a list",
+            "6:9: organizations.acme.ai: must be a mapping (lines of `key: value`)",
+            "7:40: organizations.acme.variables.ticket_cat_max_tokens: must be a whole number",
+        ],
+    ),
+    "missing keys": (
+        ORG + "    connections:\n      main: {psa: dummy, url: https://x.example}\n",
+        [
+            "4:7: organizations.acme.connections.main.company: is missing",
+            "4:7: organizations.acme.connections.main.password: is missing",
+        ],
+    ),
+    "thresholds and scores": (
+        ORG + "    sentiment:\n      thresholds: {sentiment: 6}\n      raise: {priority: {0: Low}, prority: {}}\n",
+        [
+            "4:31: organizations.acme.sentiment.thresholds.sentiment: must be a score from 1 to 5",
+            "5:26: organizations.acme.sentiment.raise.priority.0: must be a score from 1 to 5",
+            '5:35: organizations.acme.sentiment.raise.prority: unknown key; did you mean "priority"?',
+        ],
+    ),
+    "ids": (
+        'organizations:\n  "Acme:IT": {}\n  acme:\n    connections: {-x: {psa: connectwise}}\n',
+        [
+            '2:3: organizations["Acme:IT"]: is not a usable id: lower-case letters, digits and hyphens, '
+            "at most 63, beginning with a letter or digit",
+            "4:19: organizations.acme.connections.-x: is not a usable id: lower-case letters, digits and hyphens, "
+            "at most 63, beginning with a letter or digit",
+        ],
+    ),
+    "an id used by two organizations": (
+        MINIMAL + "  beta:\n    connections:\n      main: {psa: connectwise}\n",
+        [
+            '11:7: organizations.beta.connections.main: organization "acme" has a connection "main" too; '
+            "an id may be used once in the file"
+        ],
+    ),
+    "address of a provider that has none": (
+        ORG + "    ai: {provider: anthropic, base_url: https://proxy.example}\n",
+        ["3:31: organizations.acme.ai.base_url: provider anthropic has a fixed address; remove base_url"],
+    ),
+    "address left out, in a fallback": (
+        ORG + "    ai:\n      fallbacks:\n        - provider: local\n",
+        ["5:11: organizations.acme.ai.fallbacks[0]: provider local needs base_url"],
+    ),
+    "azure without address and deployment": (
+        ORG + "    ai:\n      provider: azure_openai\n",
+        [
+            "4:7: organizations.acme.ai: provider azure_openai needs base_url",
+        ],
+    ),
+    "azure without deployment": (
+        ORG + "    ai: {provider: azure_openai, base_url: https://x.openai.azure.com}\n",
+        ["3:9: organizations.acme.ai: provider azure_openai needs model: the name of your deployment"],
+    ),
+    "plain http to a provider that is not local": (
+        ORG + "    ai: {base_url: http://10.0.0.7/v1}\n",
+        ["3:20: organizations.acme.ai.base_url: must begin with https://"],
+    ),
+    "metadata address": (
+        ORG + "    ai: {provider: local, base_url: http://169.254.169.254/v1}\n",
+        [
+            "3:37: organizations.acme.ai.base_url: is not allowed: the address 169.254.169.254 is link-local, "
+            "multicast or unspecified"
+        ],
+    ),
+    "API version where there are none": (
+        ORG + "    ai: {api_version: 2024-10-21}\n",
+        ["3:10: organizations.acme.ai.api_version: provider openai has no API versions; remove api_version"],
+    ),
+    "plain http to a PSA": (
+        MINIMAL.replace("https:", "http:"),
+        ["6:14: organizations.acme.connections.main.url: must begin with https://"],
+    ),
+    "several processes on SQLite": (
+        "server: {workers: 2}\norganizations: {}\n",
+        ["1:19: server.workers: more than 1 needs PostgreSQL: SQLite serves one process only"],
+    ),
+    "a client without a match": (
+        ORG + "    clients:\n      - ai: never\n      - match: {name: a, id: b}\n",
+        [
+            "4:9: organizations.acme.clients[0].match: is missing",
+            "5:16: organizations.acme.clients[1].match: must hold either name or id",
+        ],
+    ),
+    "frame ancestors that would add to a header": (
+        MINIMAL + '        frame_ancestors: ["https://a.example; script-src *"]\n',
+        [
+            "9:27: organizations.acme.connections.main.frame_ancestors[0]: must be an origin such as "
+            "https://psa.example.com, nothing after the host"
+        ],
+    ),
+    "a second time": (
+        "organizations: {}\nprompts: a\nprompts: b\ndatabase: a\ndatabase: b\n",
+        [
+            '3:1: the key "prompts" is here a second time; the first is in line 2',
+            '5:1: the key "database" is here a second time; the first is in line 4',
+        ],
+    ),
+    "not a mapping": ("- a\n", ["1:1: must be a mapping (lines of `key: value`)"]),
+    "empty file": ("", ["1:1: organizations: is missing"]),
+    "tab": (
+        "organizations:\n\tacme: {}\n",
+        ["2:1: is not valid YAML: found character '\\t' that cannot start any token"],
+    ),
+    "second document": ("a: 1\n---\nb: 2\n", ["2:1: holds a second document (`---`); one file holds one"]),
+    "tag": ("prompts: !!python/name:os.system x\n", [
+        "1:10: has a tag; tags are not used here, put text that begins with ! in quotes"
+    ]),
+    "merge key": ("a: &a {b: 1}\nc: {<<: *a}\n", ["2:5: merge keys (<<) are not used here; write the keys out"]),
+    "control character": ("a: 1\nb: \x07\n", ["2:4: holds a control character"]),
+    "impossible escape": ('a: "\\UFFFFFFFF"\n', ["1:1: is not valid YAML: after this, an escape in quotes names no character"]),
+    "half a character": ('a: "\\ud800"\n', ["1:4: holds half of a character (a lone surrogate)"]),
+    "deep": ("[" * 500, ["1:34: is nested deeper than 32 levels"]),
+    "itself": ("a: &a [*a]\n", [
+        "1:8: names an anchor that is not there; put text that begins with * in quotes"
+    ]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), WRONG.values(), ids=WRONG.keys())
+def test_an_error_names_its_place_and_the_way_out(file: File, text: str, expected: list[str]) -> None:
+    assert file.errors(text) == expected
+
+
+LITERALS = [
+    ORG + "    ai: {api_key: sk-hunter2hunter2}\n",
+    ORG + "    ai: {api_key: [sk-hunter2hunter2]}\n",
+    MINIMAL.replace("env:PASSWORD", "'hunter2hunter2'"),
+    MINIMAL.replace("env:PASSWORD", "*hunter2hunter2"),
+    MINIMAL.replace("env:PASSWORD", "!hunter2hunter2"),
+    MINIMAL.replace("env:PASSWORD", "&hunter2hunter2"),
+    MINIMAL.replace("env:PASSWORD", "%hunter2hunter2"),
+    MINIMAL.replace("env:PASSWORD", "'hunter2hunter2"),
+    MINIMAL.replace("env:PASSWORD", '"hunter2hunter2\\q"'),
+    MINIMAL.replace("env:PASSWORD", "hunter2hunter2: x"),
+    MINIMAL.replace("https://psa", "https://me:hunter2hunter2@psa"),
+    "platform: {ai_keys: {openai: hunter2hunter2}}\norganizations: {}\n",
+    "database: postgresql+psycopg://me:hunter2hunter2@db/x\norganizations: {}\n",
+    "database: postgresql://db/x?password=hunter2hunter2\norganizations: {}\n",
+    "database: env:BAD\norganizations: {}\n",
+]
+
+
+@pytest.mark.parametrize("text", LITERALS)
+def test_a_literal_secret_is_refused_and_not_echoed(file: File, text: str) -> None:
+    found = file.errors(text, environ={"BAD": "mysql://me:hunter2hunter2@db"})
+    assert found
+    assert "hunter2" not in "\n".join(found)
+
+
+def test_a_bomb_of_aliases_is_refused(file: File) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    (found,) = file.errors("\n".join(lines))
+    assert "too large once its aliases are followed" in found
+
+
+def test_a_huge_file_is_refused(file: File) -> None:
+    assert file.errors("#" * 600_000) == [" is larger than 512 KiB"]
+
+
+def test_aliases_repeat_a_block(file: File) -> None:
+    text = ORG + "    sentiment:\n      raise: {priority: &up {5: High}, impact: *up}\n"
+    raised = file.load(text).organizations["acme"].sentiment.raise_
+    assert raised[Field.IMPACT] == raised[Field.PRIORITY] == {5: "High"}
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"bridge\.yaml: cannot be read: No such file or directory"):
+        load(tmp_path / "bridge.yaml", adapters=ADAPTERS, providers=PROVIDERS)
+
+
+def test_where_the_configuration_is() -> None:
+    assert config_path(environ={}) == Path("config/bridge.yaml")
+    assert config_path(environ={"BRIDGE_CONFIG": "/etc/bridge.yaml"}) == Path("/etc/bridge.yaml")
+    assert config_path("mine.yaml", environ={"BRIDGE_CONFIG": "/etc/bridge.yaml"}) == Path("mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("sqlite:///var/x.db", "sqlite:///{folder}/var/x.db"),
+        ("sqlite:////srv/x.db", "sqlite:////srv/x.db"),
+        ("sqlite:///x.db?mode=rwc", "sqlite:///{folder}/x.db?mode=rwc"),
+        ("postgresql+psycopg://me@db:5432/x", "postgresql+psycopg://me@db:5432/x"),
+        ("env:URL", "postgresql+psycopg://me:hunter2@db/x"),
+    ],
+)
+def test_where_the_database_is(file: File, written: str, meant: str) -> None:
+    settings = file.load(
+        f"database: {written}\norganizations: {{}}\n", environ={"URL": "postgresql://me:hunter2@db/x"}
+    )
+    assert settings.database == meant.format(folder=file.folder)
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "written", ["mysql://db/x", "sqlite://", "sqlite:///:memory:", "env:NONE", "file:/none", ""]
+)
+def test_a_database_that_cannot_be(file: File, written: str) -> None:
+    found = file.errors(f'database: "{written}"\norganizations: {{}}\n')
+    assert len(found) == 1
+    assert found[0].startswith("1:11: database: ")
+
+
+def test_the_whole_database_address_may_be_in_a_file(file: File) -> None:
+    (file.folder / "url").write_text("postgresql+psycopg://me:hunter2@db/x\n")
+    settings = file.load(f"database: file:{file.folder}/url\norganizations: {{}}\n")
+    assert settings.database == "postgresql+psycopg://me:hunter2@db/x"
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=12),
+    st.sampled_from(["off", "env:X", "openai", "dummy", "https://x.example", "sqlite:///x", "high"]),
+)
+KEYS = st.sampled_from(
+    [
+        *("server", "database", "organizations", "platform", "ai_keys", "acme", "ai", "provider", "base_url"),
+        *("connections", "psa", "url", "webhook", "sentiment", "raise", "priority", "thresholds", "clients", "4"),
+        *("match", "fallbacks", "prices", "when", "hints", "variables", "workers", "frame_ancestors", "listen"),
+    ]
+)
+TREES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6), max_leaves=25
+)
+YAMLISH = st.text(alphabet="ab:-[]{}#&*!|>'\"%@\n \t\\\u2028,?<~1", max_size=60)
+SLOW = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@SLOW
+@given(tree=TREES, organization=TREES)
+def test_any_tree_loads_or_is_a_configuration_error(file: File, tree: object, organization: object) -> None:
+    for data in (tree, {"organizations": {"acme": organization}}):
+        with suppress(ConfigError):
+            file.load(yaml.safe_dump(data, allow_unicode=True))
+
+
+@SLOW
+@given(content=st.binary(max_size=200) | YAMLISH.map(str.encode))
+def test_any_bytes_are_read_or_are_a_configuration_error(content: bytes) -> None:
+    with suppress(ConfigError):
+        assert parse(content, "x.yaml").file == "x.yaml"
+
+
+@SLOW
+@given(text=st.text(max_size=40))
+def test_quoted_text_comes_back_as_it_was(file: File, text: str) -> None:
+    content = yaml.safe_dump({"a": text}, default_style='"').encode("utf-8", "surrogatepass")
+    try:
+        assert parse(content, "x.yaml").data == {"a": text}
+    except ConfigError:
+        assert any("\ud800" <= character <= "\udfff" for character in text)
