@@ -107,7 +107,8 @@ class Engine:
             except Timeout:
                 self._lock = None
                 raise ConfigError(
-                    f"another process already works on {path}; with SQLite only one may. Stop it, or use PostgreSQL"
+                    f"another process already works on {path}; with SQLite only one may. "
+                    "Stop it, or use PostgreSQL"
                 ) from None
         config: DBOSConfig = {
             "name": "psa-bridge",
@@ -240,17 +241,17 @@ def default_executor() -> str:
     return socket.gethostname() or "local"
 
 
-@DBOS.step(name="decide")
+@DBOS.step(name="decide", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
 def _decide(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
     return _engine().handler.decide(job, state)
 
 
-@DBOS.step(name="act")
+@DBOS.step(name="act", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
 def _act(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
     return _engine().handler.act(job, state)
 
 
-@DBOS.step(name="tell")
+@DBOS.step(name="tell", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
 def _tell(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
     return _engine().handler.tell(job, state)
 
@@ -271,7 +272,9 @@ def handle_ticket(job: dict[str, Any], state: dict[str, Any]) -> str:
             delay = _delay(state, retry)
             if delay is None:
                 # Patience is over: what is known goes on to the next step, which reports it.
-                state[name]["retry"] = None
+                state = {**state, "last": True, name: {**state[name], "retry": None}}
+                if name == "told":
+                    _tell(job, state)
                 break
             state["pauses" if retry.get("paused") else "attempts"] += 1
             _engine().handler.waiting(job, state["attempts"], retry["reason"])

@@ -1,0 +1,116 @@
+"""Recurring work: sweeps, retention, health of webhook registrations, a watch over stuck runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bridge.errors import BridgeError, NotSupported
+from bridge.guards import switched_off
+
+if TYPE_CHECKING:
+    from bridge.app import Bridge
+
+logger = logging.getLogger(__name__)
+
+HEALTH_EVERY = timedelta(hours=1)
+RETENTION_EVERY = timedelta(hours=6)
+SILENT_AFTER = timedelta(days=3)
+"""A connection whose webhooks stay away this long, while sweeps do find tickets, gets an alarm."""
+
+
+class Chores:
+    """Tells which chores are due and does them. A chore that fails is logged and comes due again."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._heard: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def due(self) -> list[str]:
+        """Return the chores whose time has come, by their watermarks."""
+        marks = self._bridge.store.watermarks.all()
+        now = self._bridge.clock.now().timestamp()
+
+        def is_due(name: str, seconds: float) -> bool:
+            # A quarter minute of slack, because the tick that asks comes once a minute, not quite on time.
+            return name not in marks or now - marks[name][0] >= seconds - 15
+
+        due = ["retention"] if is_due("retention", RETENTION_EVERY.total_seconds()) else []
+        for organization in self._bridge.settings.organizations.values():
+            for connection in organization.connections.values():
+                if switched_off(organization, connection):
+                    continue
+                if connection.sweep_minutes and is_due(f"sweep:{connection.id}", connection.sweep_minutes * 60):
+                    due.append(f"sweep:{connection.id}")
+                if is_due(f"health:{connection.id}", HEALTH_EVERY.total_seconds()):
+                    due.append(f"health:{connection.id}")
+        return due
+
+    def do(self, name: str) -> None:
+        """Do one chore by name."""
+        kind, _, connection = name.partition(":")
+        try:
+            if kind == "sweep":
+                found = self._bridge.intake.sweep(connection)
+                self._bridge.store.alarms.clear(f"sweep:{connection}")
+                logger.info("sweep of %s: %d new", connection, found)
+            elif kind == "health":
+                self._health(connection)
+            elif kind == "retention":
+                self._retention()
+        except BridgeError as error:
+            logger.warning("%s: %s", name, error)
+            if kind == "sweep":
+                self._bridge.alarm(
+                    name, self._organization(connection), f"the sweep of {connection} fails: {error}"
+                )
+
+    def heard_from(self, connection: str) -> None:
+        """Remember that a webhook came, at most once a minute per connection."""
+        now = self._bridge.clock.now().timestamp()
+        with self._lock:
+            if now - self._heard.get(connection, 0.0) < 60:
+                return
+            self._heard[connection] = now
+        self._bridge.store.watermarks.set(f"event:{connection}")
+        self._bridge.store.alarms.clear(f"silent:{connection}")
+
+    def _organization(self, connection: str) -> str:
+        organization = self._bridge.settings.organization_of(connection)
+        return organization.id if organization else ""
+
+    def _health(self, connection: str) -> None:
+        """Look after the webhook registration: repair one that the PSA switched off, and tell an admin."""
+        found = self._bridge.place(connection)
+        if found is None:
+            return
+        organization, _settings, adapter = found
+        alarm = f"webhook:{connection}"
+        self._bridge.store.watermarks.set(f"health:{connection}")
+        try:
+            ours = adapter.webhooks()
+        except NotSupported:
+            return
+        if ours and not any(registration.active for registration in ours):
+            url = f"{self._bridge.settings.server.public_url.rstrip('/')}/webhooks/{adapter.name}/{connection}"
+            adapter.install_webhook(url)
+            self._bridge.alarm(
+                alarm,
+                organization.id,
+                f"{adapter.label} had switched off our webhook of {connection}; it is on again",
+            )
+        else:
+            self._bridge.store.alarms.clear(alarm)
+
+    def _retention(self) -> None:
+        """Delete finished runs and engine rows past their time, in small batches."""
+        settings = self._bridge.settings
+        before = self._bridge.clock.now() - timedelta(days=settings.retention_days)
+        while self._bridge.store.runs.delete_before(before.timestamp()):
+            pass
+        while self._bridge.engine.forget_before(before):
+            pass
+        self._bridge.store.watermarks.set("retention", datetime.now(UTC).timestamp())

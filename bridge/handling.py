@@ -1,0 +1,216 @@
+"""The engine's handler: plain JSON in and out, triage in between, the outcome into the run log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bridge.errors import BridgeError, TemporaryError
+from bridge.model import Capability, Mode, Status, TicketRef, Usage
+from bridge.records import dump_change
+from bridge.settings.model import Organization
+from bridge.store import Store
+from bridge.store.engine import is_unavailable
+from bridge.triage import Acted, Decided, Desk, Facts, Problem, act, decide, report
+from bridge.triage.decide import is_psa_refusal
+from bridge.triage.report import error_text, status_of
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Handling:
+    """Carries one run through decide, act and tell. `desk` finds a connection's place of work."""
+
+    store: Store
+    desk: Callable[[str], Desk | None]
+    public_url: Callable[[], str]
+    finished: Callable[[str, str, Status, float], None]
+
+    def decide(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+        """Decide; what an earlier try decided is kept."""
+        ref = _ref(job)
+        desk = self.desk(ref.connection)
+        if desk is None:
+            return self._skip(job, Decided(skip="its connection is no longer configured"))
+        earlier = state.get("decided")
+        decided = _guarded(
+            lambda: decide(desk, ref, Decided.load(earlier["decided"]) if earlier else None), _failed
+        )
+        if decided.skip:
+            return self._skip(job, decided)
+        return {"decided": decided.dump(), "retry": _retry_decide(decided)}
+
+    def act(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+        """Plan and write; nothing is written where nothing was decided."""
+        decided = Decided.load(state["decided"]["decided"])
+        desk = self.desk(str(job["connection"]))
+        if desk is None or not decided.decisions:
+            return {"acted": Acted().dump(), "retry": None}
+        acted = _guarded(lambda: act(desk, _ref(job), decided), lambda problem: Acted(problem=problem))
+        return {"acted": acted.dump(), "retry": _retry(acted.problem)}
+
+    def tell(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the note or error note, then record the outcome."""
+        decided = Decided.load(state["decided"]["decided"])
+        acted = Acted.load(state["acted"]["acted"])
+        desk = self.desk(str(job["connection"]))
+        facts = Facts(str(job["run"]), f"key {job['key']}", decided, acted)
+        status = status_of(facts)
+        if desk is None:
+            self._record(job, facts, Status.FAILED, "its connection is no longer configured", [])
+            return {"retry": None, "finished": True}
+        if acted.plan.suggest:
+            facts = replace(facts, suggestion_url=self._suggest(job, acted))
+        notes: list[str] = []
+        trouble: Problem | None = None
+        if not any(is_psa_refusal(problem) for problem in facts.problems):
+            try:
+                notes = self._write_notes(desk, facts, status)
+            except BridgeError as error:
+                trouble = Problem.of(error)
+        retry = _retry(trouble)
+        if retry and not _patience_over(state):
+            return {"retry": retry}
+        if trouble is not None:
+            status = Status.FAILED
+        self._record(job, facts, status, _reason(facts, status, trouble), notes)
+        return {"retry": None, "finished": True}
+
+    def waiting(self, job: Mapping[str, Any], attempts: int, reason: str) -> None:
+        self.store.runs.wait(str(job["run"]), reason, attempts)
+
+    def _write_notes(self, desk: Desk, facts: Facts, status: Status) -> list[str]:
+        notes = report(desk, facts, modes=modes(desk.organization))
+        if status is Status.FAILED and not notes and desk.organization.ai.report_errors and _speaks(desk):
+            notes = [(facts.key, error_text(desk, facts, facts.key))]
+        if not notes:
+            return []
+        ticket = desk.adapter.get_ticket(_facts_ref(facts))
+        return [desk.adapter.add_note(ticket, text, key=key) for key, text in notes]
+
+    def _suggest(self, job: Mapping[str, Any], acted: Acted) -> str:
+        changes = [dump_change(change) for change in acted.plan.suggest]
+        with self.store.engine.begin() as connection:
+            id_ = self.store.suggestions.add(
+                connection,
+                str(job["run"]),
+                str(job["organization"]),
+                str(job["connection"]),
+                str(job["ticket"]),
+                changes,
+            )
+        return f"{self.public_url().rstrip('/')}/suggestions/{id_}"
+
+    def _skip(self, job: Mapping[str, Any], decided: Decided) -> dict[str, Any]:
+        facts = Facts(str(job["run"]), "", decided, Acted())
+        self._record(job, facts, Status.SKIPPED, decided.skip, [])
+        return {"decided": decided.dump(), "retry": None, "finished": True}
+
+    def _record(self, job: Mapping[str, Any], facts: Facts, status: Status, reason: str, notes: list[str]) -> None:
+        decisions = facts.decided.decisions
+        usage = sum((decision.usage for decision in decisions), Usage())
+        record = {**facts.decided.dump(), **facts.acted.dump(), "notes": notes}
+        provider = ", ".join(dict.fromkeys(decision.provider for decision in decisions))
+        with self.store.engine.begin() as connection:
+            self.store.runs.finish(
+                connection,
+                facts.run,
+                status,
+                reason,
+                record,
+                number=facts.decided.number,
+                provider=provider,
+                usage=usage,
+            )
+        run = self.store.runs.get(facts.run)
+        seconds = run.updated - run.created if run else 0.0
+        self.finished(str(job["organization"]), str(job["connection"]), status, seconds)
+        logger.info("run %s: %s", facts.run, status.value)
+
+
+def modes(organization: Organization) -> dict[Capability, str]:
+    """Return the mode of each capability of a run."""
+    return {
+        Capability.CATEGORIZATION: organization.categorization.mode.value,
+        Capability.SENTIMENT: organization.sentiment.mode.value,
+    }
+
+
+def _speaks(desk: Desk) -> bool:
+    """Tell whether any capability may leave a note at all."""
+    return bool({Mode.SUGGEST.value, Mode.APPLY.value} & set(modes(desk.organization).values()))
+
+
+def _ref(job: Mapping[str, Any]) -> TicketRef:
+    return TicketRef(str(job["connection"]), str(job["ticket"]))
+
+
+def _facts_ref(facts: Facts) -> TicketRef:
+    connection, ticket = facts.run.split(":")[:2]
+    return TicketRef(connection, ticket)
+
+
+def _failed(problem: Problem) -> Decided:
+    return Decided(problems=(problem,))
+
+
+def _guarded(step: Callable[[], Any], failed: Callable[[Problem], Any]) -> Any:
+    """Run a step; a fault of our own ends this run with an error note instead of stopping the engine."""
+    try:
+        return step()
+    except TemporaryError as error:
+        return failed(Problem.of(error))
+    except Exception as error:
+        if is_unavailable(error):
+            return failed(Problem("the bridge", "its database cannot be used right now", temporary=True))
+        # The message and the traceback's values may hold ticket text, so only names and places are logged.
+        trace, places = error.__traceback__, []
+        while trace is not None:
+            places.append(f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}")
+            trace = trace.tb_next
+        logger.error("internal error %s at %s", type(error).__name__, " > ".join(places))
+        return failed(
+            Problem("the bridge", f"internal error ({type(error).__name__}); see the log", kind="Internal")
+        )
+
+
+def _retry_decide(decided: Decided) -> dict[str, Any] | None:
+    """Repeat while something temporary is missing; a lagging capability gets less patience than all of them."""
+    waiting = [problem for problem in decided.problems if problem.temporary]
+    if not waiting:
+        return None
+    afters = [problem.retry_after for problem in waiting if problem.retry_after]
+    return {
+        "reason": f"{waiting[0].where}: {waiting[0].hint}",
+        "after": min(afters) if afters else None,
+        "paused": any(problem.paused for problem in waiting) and not decided.decisions,
+        "partial": bool(decided.decisions),
+    }
+
+
+def _retry(problem: Problem | None) -> dict[str, Any] | None:
+    if problem is None or not problem.temporary:
+        return None
+    return {
+        "reason": f"{problem.where}: {problem.hint}",
+        "after": problem.retry_after,
+        "paused": False,
+        "partial": False,
+    }
+
+
+def _patience_over(state: Mapping[str, Any]) -> bool:
+    return bool(state.get("last"))
+
+
+def _reason(facts: Facts, status: Status, trouble: Problem | None) -> str:
+    if trouble is not None:
+        return f"the note could not be written: {trouble.where}: {trouble.hint}"
+    if status is Status.FAILED:
+        problems = [f"{problem.where}: {problem.hint}" for problem in facts.problems]
+        problems += [f"{left.field.value}: {left.why}" for left in facts.acted.refused]
+        return "; ".join(problems)
+    return "; ".join(decision.reason for decision in facts.decided.decisions if decision.reason)

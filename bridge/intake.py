@@ -1,0 +1,169 @@
+"""Intake: from a webhook or a sweep to stored runs. Nothing is acknowledged before it is stored."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from bridge.errors import BridgeError, TemporaryError, WebhookRejected
+from bridge.guards import switched_off
+from bridge.model import TicketRef
+from bridge.settings.model import Connection, Organization
+from bridge.store import Store
+from bridge.store.engine import is_unavailable
+from bridge.store.runs import Run
+from psa_adapters.base import PSAAdapter, WebhookRequest
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY = 1024 * 1024
+OVERLAP = timedelta(minutes=15)
+"""How far a sweep looks back behind its watermark: clocks differ and tickets become visible late."""
+FIRST_LOOK = timedelta(minutes=30)
+"""How far the very first sweep looks back; older tickets were there before the bridge was."""
+
+
+class JobQueue(Protocol):
+    def enqueue(
+        self, connection: sa.Connection, job: Mapping[str, Any], *, organization: str, delay_seconds: float = 0.0
+    ) -> None:
+        """Put a job into the caller's transaction."""
+
+    def request(self, chore: str, key: str) -> None:
+        """Enqueue a chore once per key."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a webhook is answered: HTTP status, `{"status": …}`, and Retry-After seconds."""
+
+    status: int
+    body: Mapping[str, Any]
+    retry_after: int = 0
+
+
+@dataclass
+class Intake:
+    """Turns doorbells into runs. `place` finds a connection; None where there is none."""
+
+    store: Store
+    queue: JobQueue
+    place: Callable[[str], tuple[Organization, Connection, PSAAdapter] | None]
+    now: Callable[[], datetime]
+    arrived: Callable[[str, str, str], None] = field(default=lambda _psa, _connection, _status: None)
+
+    def receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
+        """Answer one webhook, after storing what it rings for."""
+        answer = self._receive(psa, connection_id, request)
+        self.arrived(psa, connection_id if answer.status != 404 else "", str(answer.body["status"]))
+        return answer
+
+    def _receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
+        found = self.place(connection_id)
+        if found is None or found[1].psa != psa:
+            return Answer(404, {"status": "unknown", "reason": "no such connection here"})
+        organization, connection, adapter = found
+        if len(request.body) > MAX_BODY:
+            return Answer(413, {"status": "too large"})
+        busy = Answer(adapter.busy_status, {"status": "busy", "reason": "could not be stored; send it again"}, 5)
+        try:
+            doorbell = adapter.read_webhook(request)
+        except WebhookRejected as error:
+            logger.warning("%s: webhook rejected: %s", connection_id, error.hint)
+            status = 401 if error.status == 401 else 400
+            return Answer(status, {"status": "unauthenticated" if status == 401 else "malformed"})
+        except TemporaryError as error:
+            logger.warning("%s: webhook could not be verified: %s", connection_id, error)
+            return busy
+        except BridgeError as error:
+            logger.warning("%s: webhook could not be verified: %s", connection_id, error)
+            return Answer(401, {"status": "unauthenticated"})
+        try:
+            return self._store(organization, connection, doorbell_refs(connection, doorbell.tickets), doorbell)
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            logger.error("%s: webhook could not be stored: %s", connection_id, type(error).__name__)
+            return busy
+
+    def _store(
+        self, organization: Organization, connection: Connection, refs: Sequence[TicketRef], doorbell: Any
+    ) -> Answer:
+        if doorbell.ignored:
+            return Answer(200, {"status": "ignored", "reason": doorbell.ignored})
+        off = switched_off(organization, connection)
+        if off:
+            return Answer(200, {"status": "ignored", "reason": off})
+        if doorbell.recheck:
+            self.queue.request(f"health:{connection.id}", self.now().strftime("%Y-%m-%dT%H:%M"))
+            return Answer(200, {"status": "ignored", "reason": "the registration will be checked"})
+        if doorbell.sweep:
+            self.queue.request(f"sweep:{connection.id}", self.now().strftime("%Y-%m-%dT%H:%M"))
+            return Answer(202, {"status": "accepted", "reason": "no ticket named; a sweep will look"})
+        opened = self.open(organization, connection, refs, "webhook")
+        if not opened:
+            return Answer(200, {"status": "duplicate"})
+        return Answer(202, {"status": "accepted", "run": opened[0].id, "runs": [run.id for run in opened]})
+
+    def open(
+        self,
+        organization: Organization,
+        connection: Connection,
+        refs: Sequence[TicketRef],
+        origin: str,
+        *,
+        again: bool = False,
+    ) -> list[Run]:
+        """Store a run per ticket with its job, in one transaction; known tickets are left out."""
+
+        def enqueue(link: sa.Connection, run: Run) -> None:
+            job = {
+                "run": run.id,
+                "organization": run.organization,
+                "connection": run.connection,
+                "ticket": run.ticket,
+                "key": run.note_key,
+            }
+            delay = connection.delay_seconds if origin == "webhook" else 0.0
+            self.queue.enqueue(link, job, organization=run.organization, delay_seconds=delay)
+
+        return self.store.runs.open(refs, organization.id, origin, enqueue, again=again)
+
+    def sweep(self, connection_id: str) -> int:
+        """Catch up on tickets whose webhook never came; return how many runs were opened.
+
+        The watermark moves only after every ticket found is stored, so a failed sweep is repeated whole.
+        """
+        found = self.place(connection_id)
+        if found is None:
+            return 0
+        organization, connection, adapter = found
+        if switched_off(organization, connection):
+            return 0
+        began = self.now()
+        mark = self.store.watermarks.get(f"sweep:{connection_id}")
+        since = began - FIRST_LOOK if mark is None else datetime.fromtimestamp(mark, UTC) - OVERLAP
+        opened = 0
+        batch: list[TicketRef] = []
+        for ref in adapter.list_created(since):
+            batch.append(ref)
+            if len(batch) == 100:
+                opened += self._open_unknown(organization, connection, batch)
+                batch = []
+        opened += self._open_unknown(organization, connection, batch)
+        self.store.watermarks.set(f"sweep:{connection_id}", began.timestamp(), f"{opened} found")
+        return opened
+
+    def _open_unknown(self, organization: Organization, connection: Connection, refs: list[TicketRef]) -> int:
+        known = self.store.runs.known(refs)
+        new = [ref for ref in refs if ref not in known]
+        return len(self.open(organization, connection, new, "sweep")) if new else 0
+
+
+def doorbell_refs(connection: Connection, tickets: Sequence[str]) -> list[TicketRef]:
+    return [TicketRef(connection.id, ticket) for ticket in dict.fromkeys(tickets)]

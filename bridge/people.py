@@ -1,0 +1,86 @@
+"""What people do with a run: accept or dismiss a suggestion, run a ticket again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+
+from bridge.errors import BridgeError, NotFound, PermanentError
+from bridge.model import Change, Field, LeftAlone, TicketRef, VerdictKind
+from bridge.policy import name_of, same
+from bridge.records import load_change
+from bridge.store import Store
+from bridge.store.suggestions import Suggestion
+from bridge.triage import Desk, write_changes
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What an acceptance wrote, and what it did not, with the reason."""
+
+    written: tuple[Change, ...]
+    refused: tuple[LeftAlone, ...]
+
+
+@dataclass(frozen=True)
+class People:
+    """Acts on suggestions for a named person. Two people at once: one acts, the other is told so."""
+
+    store: Store
+    desk: Callable[[str], Desk | None]
+
+    def accept(self, suggestion_id: str, by: str, fields: Collection[Field] | None = None) -> Accepted:
+        """Write a suggestion, whole or only some fields, with the same compare-before-write as a run.
+
+        Raises NotFound for an unknown suggestion, PermanentError where it is no longer open, and what the PSA
+        raises; then the suggestion is open again.
+        """
+        suggestion = self._claimed(suggestion_id)
+        try:
+            accepted = self._write(suggestion, fields)
+        except BridgeError:
+            self.store.suggestions.move(suggestion_id, "claimed", "open")
+            raise
+        self.store.suggestions.move(suggestion_id, "claimed", "accepted")
+        self.store.suggestions.judge(
+            suggestion.run, VerdictKind.ACCEPTED, by, [change.field for change in accepted.written]
+        )
+        return accepted
+
+    def dismiss(self, suggestion_id: str, by: str) -> None:
+        """Close a suggestion; the ticket is not touched."""
+        suggestion = self._claimed(suggestion_id)
+        self.store.suggestions.move(suggestion_id, "claimed", "dismissed")
+        self.store.suggestions.judge(suggestion.run, VerdictKind.DISMISSED, by)
+
+    def _claimed(self, suggestion_id: str) -> Suggestion:
+        suggestion = self.store.suggestions.get(suggestion_id)
+        if suggestion is None:
+            raise NotFound("suggestion", "there is no such suggestion (any more)")
+        if not self.store.suggestions.move(suggestion_id, "open", "claimed"):
+            now = self.store.suggestions.get(suggestion_id)
+            state = now.state if now else "gone"
+            word = "being written by somebody else right now" if state == "claimed" else f"{state} already"
+            raise PermanentError("suggestion", f"it is {word}")
+        return suggestion
+
+    def _write(self, suggestion: Suggestion, fields: Collection[Field] | None) -> Accepted:
+        desk = self.desk(suggestion.connection)
+        if desk is None:
+            raise NotFound("suggestion", "its connection is no longer configured")
+        ticket = desk.adapter.get_ticket(TicketRef(suggestion.connection, suggestion.ticket))
+        if ticket.closed:
+            raise PermanentError("suggestion", "the ticket is closed")
+        wanted = [load_change(change) for change in suggestion.changes]
+        if fields is not None:
+            wanted = [change for change in wanted if change.field in fields]
+        stale, todo = [], []
+        for change in wanted:
+            now = ticket.value(change.field)
+            if same(now, change.before) or same(now, change.after):
+                todo.append(replace(change, before=now))
+            else:
+                why = f"it was changed to {name_of(now)} meanwhile"
+                stale.append(LeftAlone(change.field, why, change.capability))
+        written, refused = write_changes(desk, ticket, todo)
+        return Accepted(written, (*stale, *refused))

@@ -1,0 +1,57 @@
+"""waitress around the application, with an orderly end: stop listening, finish requests, then stop the engine."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from flask import Flask
+from waitress.server import create_server
+
+THREADS = 12
+CONNECTIONS = 1000
+
+
+class WebServer:
+    """Serves an application. `run` blocks until `stop`; `start` serves from a thread (demo, tests)."""
+
+    def __init__(self, app: Flask, listen: str) -> None:
+        host, _, port = listen.rpartition(":")
+        self._server: Any = create_server(
+            app,
+            host=host.strip("[]"),
+            port=int(port),
+            threads=THREADS,
+            connection_limit=CONNECTIONS,
+            max_request_body_size=2 * 1024 * 1024,
+            ident="psa-ai-bridge",
+            clear_untrusted_proxy_headers=True,
+        )
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.effective_port)
+
+    def run(self) -> None:
+        """Serve until `stop`, then finish the requests under way and close."""
+        loop, sockets = self._server.asyncore.loop, self._server._map
+        try:
+            while not self._stopping.is_set():
+                loop(timeout=1.0, map=sockets, use_poll=True, count=1)
+        finally:
+            self._server.task_dispatcher.shutdown(timeout=5)
+            self._server.close()
+
+    def start(self) -> WebServer:
+        self._thread = threading.Thread(target=self.run, name="web", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End `run`; where it runs in a thread of ours, wait for it."""
+        self._stopping.set()
+        self._server.trigger.pull_trigger()
+        if self._thread is not None:
+            self._thread.join(10)
