@@ -5,8 +5,10 @@ from __future__ import annotations
 from psa_adapters.base import PSAAdapter
 from psa_adapters.datto import Datto
 from psa_adapters.halopsa import HaloPSA
+from psa_adapters.kaseya_bms import KaseyaBMS
 
 ADAPTERS: dict[str, type[PSAAdapter]] = {
     "datto": Datto,
     "halopsa": HaloPSA,
+    "kaseya_bms": KaseyaBMS,
 }

@@ -396,7 +396,10 @@ def test_the_sweep_finds_new_tickets_over_several_pages(world: World) -> None:
 
 def test_the_sweep_leaves_older_tickets_alone(world: World) -> None:
     world.practice.create_ticket(PracticeTicket("Filed before", BODY))
-    assert list(world.adapter().list_created(datetime.now(UTC) + timedelta(minutes=5))) == []
+    adapter = world.adapter()
+    # Where a PSA's dates have no documented zone, its adapter says how much older a swept ticket may be.
+    slack = getattr(type(adapter), "sweep_slack", timedelta())
+    assert list(adapter.list_created(datetime.now(UTC) + slack + timedelta(minutes=5))) == []
 
 
 # --- trouble ------------------------------------------------------------------------------------------------

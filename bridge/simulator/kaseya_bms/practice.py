@@ -111,7 +111,6 @@ class PracticeKaseyaBMS:
     def create_ticket(self, ticket: PracticeTicket) -> str:
         lists = self.tenant.catalogue
         account_id = lists.ids["account"].get(ticket.company, next(iter(lists.accounts)))
-        account = lists.accounts[account_id]
         contact_id = lists.ids["contact"].get(ticket.requester) or next(
             id_ for id_, (_name, owner) in lists.contacts.items() if owner == account_id
         )

@@ -114,11 +114,7 @@ class Sender:
             "event_id_data": {"EventId": event, "Data": {"Id": ticket, "TicketNumber": shown["TicketNumber"]}},
             "id_only": {"TicketId": ticket},
         }
-        was, self.tenant.pascal = self.tenant.pascal, self.pascal
-        try:
-            payload = json.dumps(self.tenant.render(forms[self.shape]))
-        finally:
-            self.tenant.pascal = was
+        payload = json.dumps(self.tenant.render(forms[self.shape], self.pascal))
         kind = catalogue.CONTENT_TYPES.get(hook.content_type, "application/json")
         body = payload if kind == "application/json" else urlencode({"payload": payload})
         headers = {"Content-Type": kind, "User-Agent": "Kaseya-BMS-Webhook", **self._signed(hook, body.encode())}

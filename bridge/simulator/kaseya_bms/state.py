@@ -20,6 +20,7 @@ REQUIRED = (
     "Title", "Details", "AccountId", "LocationId", "StatusId", "PriorityId", "TypeId", "SourceId", "OpenDate",
 )  # fmt: skip
 OTHERS = ("DueDate", "SecondaryAssignees", "Ccs", "TempAttachments", "CustomFieldsData", "UseDefaultContract")
+OLD_TICKETS = ("Printer is offline", "New laptop", "VPN drops", "Password expired", "No dial tone")
 WRITABLE = {name.lower(): name for name in (*REQUIRED, *OPTIONAL_IDS, *OTHERS)}
 
 
@@ -67,13 +68,13 @@ class Tenant:
 
     # --- writing answers ---
 
-    def render(self, value: Any) -> Any:
+    def render(self, value: Any, pascal: bool | None = None) -> Any:
         """Return a value as it goes over the wire."""
         if isinstance(value, Mapping):
-            key = (lambda name: name) if self.pascal else camel
-            return {key(name): self.render(inner) for name, inner in value.items()}
+            kept = self.pascal if pascal is None else pascal
+            return {name if kept else camel(name): self.render(inner, pascal) for name, inner in value.items()}
         if isinstance(value, list | tuple):
-            return [self.render(inner) for inner in value]
+            return [self.render(inner, pascal) for inner in value]
         return self.moment(value) if isinstance(value, datetime) else value
 
     def moment(self, value: datetime) -> str:
@@ -287,9 +288,7 @@ class Tenant:
     def _seed(self) -> None:
         """File a few old, completed tickets with notes, as any live account has."""
         lists, now = self.catalogue, datetime.now(UTC)
-        for n, title in enumerate(
-            ("Printer is offline", "New laptop", "VPN drops", "Password expired", "No dial tone")
-        ):
+        for n, title in enumerate(OLD_TICKETS):
             at = now - timedelta(days=9 - n)
             account = list(lists.accounts)[n]
             id_ = self.create(
