@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.world import World
+from tests.contract.worlds_connectwise import ConnectWiseWorld
 from tests.contract.worlds_datto import DattoWorld
 from tests.contract.worlds_halopsa import HaloPSAWorld
 from tests.contract.worlds_kaseya_bms import KaseyaBMSWorld
 
-WORLDS: list[type[World]] = [DattoWorld, HaloPSAWorld, KaseyaBMSWorld]
+WORLDS: list[type[World]] = [ConnectWiseWorld, DattoWorld, HaloPSAWorld, KaseyaBMSWorld]
 """One class per PSA, in the order of psa_adapters.ADAPTERS; a new PSA adds its import and its line here."""
 
 

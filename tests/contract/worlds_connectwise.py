@@ -1,0 +1,140 @@
+"""The practice world of ConnectWise PSA for the shared suite."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlsplit
+
+from bridge.simulator.connectwise import PracticeConnectWise
+from bridge.simulator.connectwise.callbacks import sign
+from bridge.simulator.connectwise.records import Rules
+from psa_adapters.base import Runtime, WebhookRequest
+from psa_adapters.connectwise import ConnectWise
+
+HOOK = "http://127.0.0.1:9/webhooks/connectwise/practice?secret=practice-url-secret-91b&recordId="
+
+BUILDERS: dict[str, Callable[[], PracticeConnectWise]] = {
+    "plain": PracticeConnectWise,
+    "custom fields demanded": lambda: PracticeConnectWise(rules=Rules(custom_fields=True)),
+    "on the premises": lambda: PracticeConnectWise(cloud=False, all_notes=False),
+    "key needs sign-in": lambda: PracticeConnectWise(key_needs_login=True),
+    "lax and slim": lambda: PracticeConnectWise(
+        rules=Rules(illegal="accept", flatten_notes=True), slim_lists=True, project_tickets_readable=True
+    ),
+    "strict": lambda: PracticeConnectWise(
+        rules=Rules(strict_remove=True, withhold_flags=True, refuse_process_notifications=True)
+    ),
+}
+
+
+class SkippingClock:
+    """A monotonic clock on which sleeping takes no time."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+    def __call__(self) -> float:
+        return time.monotonic() + sum(self.slept)
+
+
+class ConnectWiseWorld:
+    VARIANTS: ClassVar[tuple[str, ...]] = tuple(BUILDERS)
+
+    def __init__(self, variant: str = "plain") -> None:
+        self.practice = BUILDERS[variant]()
+        self.practice.server.start()
+        self.clock = SkippingClock()
+
+    def adapter(self, **options: object) -> ConnectWise:
+        secrets = self.practice.secrets()
+        block = ConnectWise.schema().load({**self.practice.options(), **options})
+        return ConnectWise(
+            "practice",
+            _resolved(block, secrets),
+            Runtime(sleep=self.clock.sleep, clock=self.clock, now=lambda: datetime.now(UTC)),
+        )
+
+    def webhook(self, ticket_id: str, event: str = "created") -> WebhookRequest:
+        action = {"created": "added"}.get(event, event)
+        return as_request(*self.practice.delivery(int(ticket_id), action, HOOK))
+
+    def forged(self, request: WebhookRequest) -> list[WebhookRequest]:
+        said = json.loads(request.body)
+        key_url = said["Metadata"]["key_url"]
+        hostile_keys = [
+            key_url.replace("127.0.0.1", "evil.example"),
+            key_url.replace("127.0.0.1", "127.0.0.1.evil.example"),
+            key_url.replace("http://", "http://user:pass@"),
+            key_url.replace("http://127.0.0.1", "https://api-na.myconnectwise.net"),
+            key_url + "#fragment",
+            key_url.replace(f":{self.practice.server.port}", ":1"),
+            key_url.replace("callbackkey/index.rails", "documents/5/download"),
+            key_url.replace("index.rails", "%2e%2e/documents/5/download"),
+            key_url.replace("companyName=northwind", "companyName=other"),
+            key_url.rsplit("id=", 1)[0] + "id=00000000-0000-0000-0000-000000000000",
+            "",
+        ]
+        bodies = [{**said, "Metadata": {"key_url": url}} for url in hostile_keys]
+        bodies += [{**said, "CompanyId": "other"}, {k: v for k, v in said.items() if k != "CompanyId"}]
+        bodies += [{**said, "Metadata": None}, {k: v for k, v in said.items() if k != "Metadata"}]
+        resigned = [_signed(request, body, self.practice.callbacks.signing.key) for body in bodies]
+        tampered = request.body.replace(b'"added"', b'"added" ')
+        header = request.headers["x-content-signature"]
+        return [
+            *resigned,
+            WebhookRequest(request.headers, request.query, tampered),
+            WebhookRequest({}, request.query, request.body),
+            WebhookRequest({"x-content-signature": ""}, request.query, request.body),
+            WebhookRequest({"x-content-signature": header[:-2] + "A="}, request.query, request.body),
+            WebhookRequest({"x-content-signature": "übel"}, request.query, request.body),
+            WebhookRequest(request.headers, {}, request.body),
+            WebhookRequest(request.headers, {**request.query, "secret": "practice-url-secret-91B"}, request.body),
+        ]
+
+    def malformed(self) -> list[WebhookRequest]:
+        query = {"secret": self.practice.secrets()["PRACTICE_CONNECTWISE_WEBHOOK_SECRET"]}
+        unreadable = [b"", b"{", b"[]", b"null", b"7", b'"x"', b"\xff\xfe", b"[" * 100000, b"{}", b'{"ID": 1}']
+        ticket = self.practice.records.file(summary="x", body="y")
+        genuine = self.webhook(str(ticket))
+        said = json.loads(genuine.body)
+        odd = [
+            {**said, "ID": None}, {**said, "ID": "x"}, {**said, "ID": True}, {**said, "ID": -5},
+            {**said, "ID": [1]}, {**said, "Action": None}, {**said, "Type": 7}, {**said, "Action": ["added"]},
+            {k: v for k, v in said.items() if k not in ("ID", "Entity")},
+            {**said, "ID": None, "Entity": "{not json"}, {**said, "ID": None, "Entity": "[" * 100000},
+        ]  # fmt: skip
+        key = self.practice.callbacks.signing.key
+        return [
+            *(WebhookRequest({"x-content-signature": "eA=="}, query, raw) for raw in unreadable),
+            *(_signed(genuine, body, key) for body in odd),
+        ]
+
+    def never_offered(self) -> set[str]:
+        return self.practice.never_legal()
+
+    def close(self) -> None:
+        self.practice.stop()
+
+
+def as_request(url: str, raw: bytes, signature: str) -> WebhookRequest:
+    return WebhookRequest({"x-content-signature": signature}, dict(parse_qsl(urlsplit(url).query)), raw)
+
+
+def _signed(like: WebhookRequest, body: Mapping[str, Any], key: str) -> WebhookRequest:
+    raw = json.dumps(body).encode()
+    return WebhookRequest({"x-content-signature": sign(key, raw)}, like.query, raw)
+
+
+def _resolved(block: Any, secrets: Mapping[str, str]) -> Any:
+    if isinstance(block, dict):
+        return {key: _resolved(value, secrets) for key, value in block.items()}
+    if isinstance(block, str) and block.startswith("env:"):
+        return secrets[block.removeprefix("env:")]
+    return block
