@@ -21,6 +21,8 @@ _TAG = re.compile(
     r"table|tbody|td|th|tr|u|ul)\b[^>]*>|<!--",
     re.IGNORECASE,
 )
+# Declarations and processing instructions of Word and Outlook, on which an HTML parser may give up.
+_DECLARATION = re.compile(r"<\?[^>]*>?|<!(?!--)[^>]*>?")
 _BREAKING = ("br", "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "hr")
 _NO_DATE_BEFORE = datetime(1901, 1, 1, tzinfo=UTC)
 
@@ -102,7 +104,7 @@ def plain(text: object) -> str:
         return ""
     if not _TAG.search(text):
         return _tidy(html.unescape(text))
-    soup = BeautifulSoup(text, "html.parser")
+    soup = BeautifulSoup(_DECLARATION.sub("", text), "html.parser")
     for hidden in soup(["script", "style", "head", "title"]):
         hidden.decompose()
     for tag in soup(list(_BREAKING)):
