@@ -115,6 +115,7 @@ def _note(desk: Desk, facts: Facts, capabilities: set[Capability], key: str) -> 
         "problems": [_problem_line(p) for p in facts.problems if report_errors and p.capability in capabilities],
         "suggestion_url": Ours(facts.suggestion_url) if plan.suggest else "",
         "cannot_hold": _cannot_hold(desk, decisions),
+        "answered_by": list(dict.fromkeys(f"{d.provider} {d.model}" for d in decisions)),
         "run": facts.run,
         "key": key,
     }
