@@ -135,8 +135,9 @@ def _raised(field: str) -> fields.Dict:
     return fields.Dict(
         keys=Score(),
         values=Line(allow_none=True),
-        load_default=dict,
-        metadata=_said(f"Score -> {field} of the PSA, by name or id."),
+        load_default=None,
+        allow_none=True,
+        metadata=_said(f"Score -> {field} of the PSA, by name or id; unset follows the PSA's order, {{}} never raises."),
     )
 
 

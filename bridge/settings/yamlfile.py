@@ -94,9 +94,10 @@ def parse(content: bytes, file: str) -> Document:
         place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         # The parser's words may quote the text it stumbled over, and that text may be a secret.
         said = re.sub(r"(['\"]).{3,}\1", "something", error.problem or "cannot be understood")
-        raise ConfigError(f"is not valid YAML: {said}", file=file, line=place[0], column=place[1]) from error
+        # For the same reason it is not kept as the cause: its text quotes the whole line.
+        raise ConfigError(f"is not valid YAML: {said}", file=file, line=place[0], column=place[1]) from None
     except (ValueError, OverflowError) as error:
-        # PyYAML 6 lets an escape such as "\UFFFFFFFF" through to chr(), and then only the last key's place is known.
+        # PyYAML 6 lets an escape such as "\UFFFFFFFF" through to chr(); only the last key's place is known then.
         raise composer.error(
             "is not valid YAML: after this, an escape in quotes names no character", composer.last
         ) from error
