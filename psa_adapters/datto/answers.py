@@ -56,22 +56,25 @@ def _quotable(text: str) -> str:
 
 def judge(where: str, reply: Reply) -> BridgeError | None:
     """Tell which error an answer stands for; None lets the HTTP status decide."""
-    if reply.ok:
+    if reply.ok and not _refusal(reply):
         return _judge_success(where, reply)
-    errors = errors_of(reply)
-    said = "; ".join(errors)
+    said = "; ".join(errors_of(reply))
     heard = said or reply.content[:2000].decode("utf-8", errors="replace")
     if THREADS.search(heard):
         # The call was turned away at the door, so that repeating it cannot do anything twice.
         return NotSentError(
-            where, "more than three calls at once for this kind of record; slowing down",
-            status=reply.status, retry_after=reply.retry_after,
-        )  # fmt: skip
-    if reply.status == 429 or (said and HOURLY.search(said)):
+            where,
+            "more than three calls at once for this kind of record; slowing down",
+            status=reply.status,
+            retry_after=reply.retry_after,
+        )
+    if reply.status == 429 or HOURLY.search(said):
         return TemporaryError(
-            where, "the tenant's hourly API limit is used up (all integrations share it)", status=429,
+            where,
+            "the tenant's hourly API limit is used up (all integrations share it)",
+            status=429,
             retry_after=HOURLY_WAIT if reply.retry_after is None else reply.retry_after,
-        )  # fmt: skip
+        )
     if reply.status == 401:
         return AuthRejected(
             where,
@@ -79,16 +82,19 @@ def judge(where: str, reply: Reply) -> BridgeError | None:
             "and that its security level may log in to the Web Services API",
             status=401,
         )
-    if said and reply.status in (400, 500):
+    if said and (reply.ok or reply.status in (400, 500)):
         return _business(where, reply, said)
     return None
 
 
-def _judge_success(where: str, reply: Reply) -> BridgeError | None:
+def _refusal(reply: Reply) -> bool:
     body = reply.json()
-    if isinstance(body, dict):
-        if "errors" in body and not body.keys() & {"item", "items", "itemId", "fields", "info"}:
-            return _business(where, reply, "; ".join(errors_of(reply)) or "no reason given")
+    answer = body.keys() & {"item", "items", "itemId", "fields", "info"} if isinstance(body, dict) else ()
+    return not answer and bool(errors_of(reply))
+
+
+def _judge_success(where: str, reply: Reply) -> BridgeError | None:
+    if isinstance(reply.json(), dict):
         return None
     if reply.method == "DELETE" and not reply.content.strip():
         return None
@@ -97,7 +103,7 @@ def _judge_success(where: str, reply: Reply) -> BridgeError | None:
 
 
 def _business(where: str, reply: Reply, said: str) -> BridgeError:
-    quoted = clip("; ".join(_quotable(text) for text in errors_of(reply)) or said)
+    quoted = clip(words(reply))
     if DENIED.search(said) and not GONE.search(said):
         return AuthRejected(where, f"Autotask refused the permission: {quoted}", status=reply.status)
     if BUSY.search(said):

@@ -65,13 +65,14 @@ class People:
         resources = {
             row["id"]: row for row in client.query("Resources", active, fields=RESOURCE_FIELDS, what=what)
         }
-        held: dict[int, list[tuple[bool, int, int | None]]] = {}
+        held: dict[int, list[tuple[int, int, int | None]]] = {}
         for row in client.query("ResourceServiceDeskRoles", active, what=what):
-            default = resources.get(row["resourceID"], {}).get("defaultServiceDeskRoleID")
-            second = row.get("roleID") != default
-            held.setdefault(row["resourceID"], []).append(
-                (not row.get("isDefault") and second, row["roleID"], None)
-            )
+            owner, role = row.get("resourceID"), row.get("roleID")
+            if not isinstance(owner, int) or not isinstance(role, int):
+                continue
+            default = resources.get(owner, {}).get("defaultServiceDeskRoleID")
+            rank = 0 if row.get("isDefault") is True else 1 if role == default else 2
+            held.setdefault(owner, []).append((rank, role, None))
         # ResourceRoles is the older list, by department or queue; only who has no service desk role needs it.
         desk = frozenset(held)
         if resources.keys() - desk:
@@ -82,7 +83,11 @@ class People:
                     continue
                 if role in PSEUDO_ROLES or row.get("isActive") is False:
                     continue
-                held.setdefault(owner, []).append((True, role, row.get("queueID")))
+                held.setdefault(owner, []).append((3, role, row.get("queueID")))
+        for id_, person in resources.items():
+            role = person.get("defaultServiceDeskRoleID")
+            if id_ not in held and isinstance(role, int):
+                held[id_] = [(4, role, None)]
         roles = {
             resource: tuple((role, only) for _, role, only in sorted(rows, key=lambda row: row[0]))
             for resource, rows in held.items()
