@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
@@ -329,7 +330,10 @@ WRONG = {
     ]),
     "merge key": ("a: &a {b: 1}\nc: {<<: *a}\n", ["2:5: merge keys (<<) are not used here; write the keys out"]),
     "control character": ("a: 1\nb: \x07\n", ["2:4: holds a control character"]),
-    "impossible escape": ('a: "\\UFFFFFFFF"\n', ["1:1: is not valid YAML: after this, an escape in quotes names no character"]),
+    "impossible escape": (
+        'a: "\\UFFFFFFFF"\n',
+        ["1:1: is not valid YAML: after this, an escape in quotes names no character"],
+    ),
     "half a character": ('a: "\\ud800"\n', ["1:4: holds half of a character (a lone surrogate)"]),
     "deep": ("[" * 500, ["1:34: is nested deeper than 32 levels"]),
     "itself": ("a: &a [*a]\n", [
@@ -367,6 +371,14 @@ def test_a_literal_secret_is_refused_and_not_echoed(file: File, text: str) -> No
     found = file.errors(text, environ={"BAD": "mysql://me:hunter2hunter2@db"})
     assert found
     assert "hunter2" not in "\n".join(found)
+
+
+def test_a_traceback_does_not_quote_the_file(file: File) -> None:
+    with pytest.raises(ConfigError) as caught:
+        file.load(MINIMAL.replace("env:PASSWORD", "'hunter2hunter2"))
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value, chain=True)[-1:])
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
 
 
 def test_a_bomb_of_aliases_is_refused(file: File) -> None:

@@ -67,9 +67,7 @@ def _sentiment(entries: Mapping[str, Any]) -> Sentiment:
         mode=Mode(entries["mode"]),
         act_on=tuple(dict.fromkeys(entries["act_on"])),
         thresholds=entries["thresholds"],
-        raise_={
-            Field(name): _present(scores) for name, scores in entries["raise_"].items() if scores is not None
-        },
+        raise_={Field(name): _present(scores) for name, scores in entries["raise_"].items() if scores is not None},
         escalate=Escalation(**entries["escalate"]),
         instructions=entries["instructions"],
     )
