@@ -8,8 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from bridge.model import Ticket, TicketRef
 from bridge.simulator.datto import PracticeDatto
 from bridge.simulator.datto.callouts import sign
+from bridge.simulator.world import PracticeTicket
 from psa_adapters.base import Runtime, WebhookRequest
 from psa_adapters.datto import Datto
 
@@ -118,3 +120,14 @@ class DattoWorld:
 
     def close(self) -> None:
         self.practice.stop()
+
+
+def filed(world: DattoWorld, adapter: Datto, **what: str) -> Ticket:
+    """File a ticket in the practice tenant and read it through the adapter."""
+    ticket = PracticeTicket(**{"title": "Dock asleep", "body": "It sleeps.", **what})
+    return adapter.get_ticket(TicketRef("practice", world.practice.create_ticket(ticket)))
+
+
+def paths(world: DattoWorld, method: str = "") -> list[str]:
+    """Return the paths the practice tenant was asked for."""
+    return [seen.path for seen in world.practice.server.requests(method)]
