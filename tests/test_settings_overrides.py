@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import ConfigError, ConfigErrors
 from bridge.model import Field, Mode
-from bridge.settings.overrides import describe, merge, overridden, with_overrides
+from bridge.settings.overrides import describe, merge, overridden, vault_reference, with_overrides
 from bridge.settings.source import Source
 from tests.settings_world import ADAPTERS, MINIMAL, PROVIDERS, File
 
@@ -46,7 +46,7 @@ def refused(file: File, document: dict[str, Any], text: str = TEXT) -> list[str]
 def test_a_document_is_laid_over_the_file(file: File) -> None:
     settings = file.load(TEXT)
     document = {
-        "ai": {"model": "large", "api_key": "vault:acme.openai"},
+        "ai": {"model": "large", "api_key": vault_reference("acme", "openai")},
         "categorization": {"mode": "suggest", "min_confidence": 80},
         "connections": {"main": {"enabled": True, "when": {"boards": ["Help"]}}},
         "sentiment": {"mode": False, "raise": {"priority": {4: "Urgent"}}},
@@ -98,14 +98,16 @@ def test_text_fields_refuse_numbers(file: File) -> None:
     ]
 
 
-@pytest.mark.parametrize("secret", ["env:PLATFORM_KEY", "file:/etc/shadow", "sk-hunter2hunter2"])
-def test_a_secret_is_one_of_the_vault(file: File, secret: str) -> None:
+@pytest.mark.parametrize(
+    "secret", ["env:PLATFORM_KEY", "file:/etc/shadow", "sk-hunter2hunter2", "vault:beta.key", "vault:acme"]
+)
+def test_a_secret_is_the_organizations_own_in_the_vault(file: File, secret: str) -> None:
     for document in (
         {"ai": {"api_key": secret}},
         {"ai": {"fallbacks": [{"provider": "openai", "api_key": secret}]}},
     ):
         (found,) = refused(file, document)
-        assert "api_key: must be a secret of the vault: vault:NAME" in found
+        assert "api_key: must be a secret of this organization in the vault: vault:acme.NAME" in found
         assert "hunter2" not in found
 
 

@@ -1,8 +1,8 @@
 """Console overrides: one document per organization, laid over its block of the file, checked by the same schema.
 
 Whoever may use the console of one organization is not the operator who wrote the file. So a document may not
-license the organization, point a PSA connection elsewhere, name a secret outside the vault, or send a key that
-was not typed with it to an address that was.
+license the organization, point a PSA connection elsewhere, name a secret that is not its own part of the vault, or
+send a key that was not typed with it to an address that was.
 """
 
 from __future__ import annotations
@@ -33,6 +33,14 @@ def merge(under: Data, over: Data) -> dict[str, Any]:
         below = merged.get(key)
         merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return merged
+
+
+def vault_reference(organization: str, name: str) -> str:
+    """Return the reference under which the console keeps a secret of an organization: vault:acme.openai.
+
+    An id holds no dot, so no organization's prefix is another's.
+    """
+    return f"vault:{organization}.{name}"
 
 
 def with_overrides(settings: Settings, overrides: Mapping[str, Data]) -> Settings:
@@ -70,7 +78,11 @@ def overridden(settings: Settings, organization: str, override: Data) -> Organiz
         below = {**below, "ai": given}
     merged = merge(below, document)
     changed = frozenset(key for key in ai if ai[key] != given.get(key))
-    found = [*_forbidden(below, document), *_secrets(field, document), *_addresses(merged, document, changed)]
+    found = [
+        *_forbidden(below, document),
+        *_secrets(field, document, organization),
+        *_addresses(merged, document, changed),
+    ]
     loaded, wrong = check(field, merged)
     found += wrong
     found += [
@@ -168,10 +180,11 @@ def _forbidden(below: Data, document: Data) -> Iterator[Problem]:
                 yield Problem(("connections", connection, key), "can be set in the file only", of_key=True)
 
 
-def _secrets(field: AnyField, document: Data) -> Iterator[Problem]:
+def _secrets(field: AnyField, document: Data, organization: str) -> Iterator[Problem]:
+    own = vault_reference(organization, "")
     for path, value in secrets(field, document):
-        if not isinstance(value, str) or not value.startswith("vault:"):
-            yield Problem(path, "must be a secret of the vault: vault:NAME")
+        if not isinstance(value, str) or not value.startswith(own):
+            yield Problem(path, f"must be a secret of this organization in the vault: {own}NAME")
 
 
 def _addresses(merged: Data, document: Data, changed: frozenset[str]) -> Iterator[Problem]:
