@@ -218,13 +218,13 @@ def raise_target(
     """Find the value a score raises a field to, or the reason why there is none.
 
     An operator's map names the value for a score or for the nearest lower one. Without a map: 5 takes the most
-    serious value, 4 the one below it (lists shorter than three: the most serious), lower scores none.
+    serious value, 4 the one below it (of at most three values: the most serious too), lower scores none.
     """
     mapping = settings.raise_.get(field_)
     if mapping is None:
         if score < 4 or not choices:
             return None, ""
-        return (choices[-2] if score == 4 and len(choices) > 2 else choices[-1]), ""
+        return (choices[-2] if score == 4 and len(choices) > 3 else choices[-1]), ""
     reached = [key for key in mapping if key <= score]
     if not reached:
         return None, ""

@@ -64,11 +64,13 @@ class PracticeServer:
         self.latency = latency
         self.seen: list[Seen] = []
         self.keep_log = True
+        self.in_flight = 0
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._after: list[Callable[[Seen], None]] = []
         app.before_request(self._before)
         app.after_request(self._finish)
+        app.teardown_request(self._ended)
         self._server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Handler)
         self.port: int = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
@@ -123,6 +125,8 @@ class PracticeServer:
     def _before(self) -> Response | None:
         g.started = time.monotonic()
         g.fault = None
+        with self._lock:
+            self.in_flight += 1
         request.get_data()
         if self.latency:
             time.sleep(self.latency)
@@ -138,6 +142,10 @@ class PracticeServer:
             return None
         kind = "application/json" if fault.body[:1] in ("{", "[", '"') else "text/html"
         return Response(fault.body, fault.status, {"Content-Type": kind, **fault.headers})
+
+    def _ended(self, _error: BaseException | None) -> None:
+        with self._lock:
+            self.in_flight -= 1
 
     def _finish(self, response: Response) -> Response:
         seen = Seen(

@@ -1,0 +1,82 @@
+"""Plays a story in a practice PSA: files the ticket and stages its twist."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bridge.simulator.ai import PracticeAI
+from bridge.simulator.stories import Story
+from bridge.simulator.world import PracticePSA, TicketView
+
+TECHNICIANS_CHOICE = "Network / VPN"
+"""A category every practice PSA has, and not the one the practice AI would choose."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """A story after it was played. `second` is what the redelivered webhook was answered."""
+
+    story: Story
+    ticket: str
+    before: TicketView
+    after: TicketView
+    second: int = 0
+
+
+def play(
+    psa: PracticePSA, ai: PracticeAI, story: Story, finished: Callable[[str], bool], *, seconds: float = 30.0
+) -> Played:
+    """File the ticket, stage the twist, wait until `finished(ticket id)`; TimeoutError after `seconds`."""
+    if story.twist == "refused":
+        ai.scenario("refusal", times=0)
+    asked = len(ai.questions())
+    if story.twist == "changed":
+        ai.latency = 1.5
+    try:
+        ticket = psa.create_ticket(story.ticket)
+        before = psa.look(ticket)
+        if story.twist == "changed":
+            until(lambda: len(ai.questions()) > asked or ai.server.in_flight > 0, seconds)
+            psa.edit(ticket, {"category": TECHNICIANS_CHOICE})
+        until(lambda: finished(ticket), seconds)
+        second = psa.redeliver(ticket) if story.twist == "redelivered" else 0
+    finally:
+        ai.latency = 0.0
+        if story.twist == "refused":
+            ai.clear()
+    return Played(story, ticket, before, psa.look(ticket), second)
+
+
+def until(done: Callable[[], bool], seconds: float) -> None:
+    """Poll a condition; TimeoutError where it does not come true."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the practice world waited in vain")
+        time.sleep(0.02)
+
+
+def verdict(played: Played) -> str:
+    """Say what is wrong with how a story ended; empty where it ended as written."""
+    story, before, after = played.story, played.before, played.after
+    internal = [note for note in after.notes if note.internal]
+    path = " / ".join(after.category)
+    if len(internal) != 1:
+        return f"{len(internal)} internal notes instead of one"
+    if any("AI triage" in note.text for note in after.notes if not note.internal):
+        return "our note is visible to the customer"
+    if story.note and story.note not in internal[0].text:
+        return f"the note does not say '{story.note}'"
+    if story.contains and story.contains not in path:
+        return f"the category is '{path}', which does not mention {story.contains}"
+    if not story.contains and not story.twist and after.category != before.category:
+        return f"the category was changed to '{path}'"
+    if story.twist in ("refused", "changed") and after.writes:
+        return "the ticket was written to"
+    if story.twist == "redelivered" and played.second != 200:
+        return f"the redelivered webhook was answered {played.second}"
+    if story.raised and after.values.get("priority") == before.values.get("priority"):
+        return "the priority was not raised"
+    return ""
