@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
@@ -97,6 +97,12 @@ def test_a_fixed_zone_is_never_looked_up_for_calls(world: DattoWorld) -> None:
     assert ticket.url == ""
 
 
+@pytest.mark.parametrize("spelled", ["", "/", "/ATServicesRest", "/ATServicesRest/", "/atservicesrest/v1.0/"])
+def test_a_zone_address_may_be_written_as_people_find_it(world: DattoWorld, spelled: str) -> None:
+    adapter = world.adapter(zone_url=world.practice.server.url + spelled)
+    assert filed(world, adapter).title == "Dock asleep"
+
+
 @pytest.mark.parametrize("key", ["zone_url", "zone_lookup_url"])
 def test_addresses_are_https_or_loopback(world: DattoWorld, key: str) -> None:
     block = world.practice.options()
@@ -180,6 +186,7 @@ def test_a_ticket_that_talks_of_thresholds_is_still_read(world: DattoWorld) -> N
     assert "Itgenatr005" in ticket.description
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([200, 400, 404, 429, 500, 503]))
 def test_any_answer_can_be_judged(body: bytes, status: int) -> None:
     error = answers.judge("here", Reply("POST", "https://x.example/", status, {}, body))

@@ -92,6 +92,11 @@ class PracticeDatto:
         }
 
     def subscribe(self, url: str) -> None:
+        with self.tenant.lock:
+            held = next((h for h in self.tenant.hooks.values() if h["webhookUrl"] == url), None)
+        if held:
+            held.update(isActive=True, secretKey=self.webhook_secret)
+            return
         hook = self.tenant.create_hook(
             {
                 "name": f"psa-ai-bridge {uuid.uuid4().hex[:8]}",
