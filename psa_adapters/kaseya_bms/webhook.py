@@ -184,10 +184,8 @@ def _tickets(record: Record, depth: int) -> Iterator[tuple[str, str]]:
         yield _ticket_id(ticket.get("id") or ticket.get("ticketId")), ""
         return
     for name in _CONTAINERS if depth > 1 else ():
-        inner = record.get(name)
-        if isinstance(inner, str) and inner.lstrip()[:1] in ("{", "["):
-            inner = _json(inner)
-        found = [hit for row in _records(inner) for hit in _inside(row, depth - 1)]
+        # Only objects are entered: text that looks like JSON may be a customer's.
+        found = [hit for row in _records(record.get(name)) for hit in _inside(row, depth - 1)]
         if found:
             yield from found
             return

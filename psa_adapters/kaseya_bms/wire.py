@@ -137,6 +137,7 @@ _BLOCKS = frozenset(
         "ul",
     ]
 )
+_VOID = frozenset(("br", "hr"))
 _UNSEEN = frozenset(("head", "script", "style", "template", "title"))
 _LOOKS_LIKE_HTML = re.compile(r"<\s*/?\s*[a-zA-Z!][^<>]*>|&(?:[a-zA-Z]+|#\d+|#x[0-9a-fA-F]+);")
 
@@ -159,7 +160,7 @@ class _Text(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in _UNSEEN:
             self._unseen = max(0, self._unseen - 1)
-        elif tag in _BLOCKS:
+        elif tag in _BLOCKS and tag not in _VOID:
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:

@@ -28,7 +28,6 @@ class Core:
         self.clock_offset_hours = 0.0
         self.app = Flask("practice-kaseya-bms")
         self.app.register_error_handler(RefusedError, self._refusal)
-        self.app.before_request(self._guard)
 
     # --- envelopes ---
 
@@ -61,7 +60,7 @@ class Core:
         body = {"Success": False, "Error": details, "Result": None}
         return self._json(body, 200 if self.failures == "envelope" else error.status)
 
-    def _guard(self) -> Response | None:
+    def guard(self) -> Response | None:
         if not request.path.startswith("/v2/"):
             return None
         template = f"{request.method} {request.url_rule.rule if request.url_rule else request.path}"

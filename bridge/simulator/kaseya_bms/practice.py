@@ -60,6 +60,8 @@ class PracticeKaseyaBMS:
         self.api.failures = failures
         self.form = form
         self.server = _Server(self.sender, self.api.app, port=port, latency=latency)
+        # After the server's own hook, so that scripted faults come first and every request is logged.
+        self.api.app.before_request(self.api.guard)
 
     @property
     def max_page_size(self) -> int:
