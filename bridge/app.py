@@ -154,7 +154,9 @@ class Bridge:
 
     def provider(self, organization: Organization, configured: Provider, model: str | None = None) -> AIProvider:
         """Build one configured provider with its key: the organization's own, else the platform's."""
-        reference = configured.api_key or self.settings.platform_keys.get(configured.provider)
+        reference = configured.api_key
+        if reference is None and organization.ai.may_use_platform_key(configured):
+            reference = self.settings.platform_keys.get(configured.provider)
         key = self.secrets.resolve(reference) if reference else None
         config = ProviderConfig(
             provider=configured.provider,
@@ -163,7 +165,7 @@ class Bridge:
             model=model or configured.model,
             api_version=configured.api_version,
             timeout_seconds=configured.timeout_seconds,
-            typed_in_console="base_url" in organization.ai.typed_in_console,
+            typed_in_console=organization.ai.typed(configured),
             prices={
                 name: Price(price.input, price.output, price.cached)
                 for name, price in organization.ai.prices.items()

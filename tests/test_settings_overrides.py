@@ -129,11 +129,19 @@ def test_what_only_the_operator_may_set(file: File, document: dict[str, Any], pa
 
 def test_an_address_typed_in_the_console_is_public(file: File) -> None:
     for url in ("http://127.0.0.1:11434/v1", "https://10.0.0.7/v1", "http://api.example/v1"):
-        ai = {"provider": "local", "base_url": url}
+        ai = {"provider": "openai", "base_url": url, "api_key": "vault:acme.openai"}
         (found,) = refused(file, {"ai": ai})
         assert found.startswith("console settings of acme: ai.base_url: ")
         (found,) = refused(file, {"ai": {"fallbacks": [ai]}})
         assert found.startswith("console settings of acme: ai.fallbacks[0].base_url: ")
+
+
+def test_a_local_server_typed_in_the_console_may_be_private_but_never_a_metadata_address(file: File) -> None:
+    near = {"provider": "local", "base_url": "http://localhost:11434/v1"}
+    assert overridden(file.load(TEXT), "acme", {"ai": near}).ai.primary.base_url == "http://localhost:11434/v1"
+    for url in ("http://169.254.169.254/v1", "http://[fe80::1]/v1"):
+        (found,) = refused(file, {"ai": {"provider": "local", "base_url": url}})
+        assert found.startswith("console settings of acme: ai.base_url: ")
 
 
 def test_the_operators_key_never_goes_to_an_address_typed_in_the_console(file: File) -> None:

@@ -188,7 +188,7 @@ def _secrets(field: AnyField, document: Data, organization: str) -> Iterator[Pro
 
 
 def _addresses(merged: Data, document: Data, changed: frozenset[str]) -> Iterator[Problem]:
-    """An address typed in the console is a public one, and gets only a key that was typed there too."""
+    """An address typed in the console gets only a key typed there too; it is public, except for provider `local`."""
     ai = rules.block(merged, "ai")
     places: list[tuple[KeyPath, Any, bool]] = []
     if "base_url" in changed:
@@ -200,7 +200,9 @@ def _addresses(merged: Data, document: Data, changed: frozenset[str]) -> Iterato
         url = provider.get("base_url") if isinstance(provider, Mapping) else None
         if not isinstance(url, str):
             continue
-        wrong = check_url(url, Reach.PUBLIC)
+        # A local AI server stands in a private network by nature; link-local (metadata) addresses stay closed.
+        is_local = provider.get("provider") == "local"
+        wrong = check_url(url, Reach.LAN if is_local else Reach.PUBLIC)
         if wrong:
             yield Problem((*path, "base_url"), f"{wrong} (a private address can be set in the file only)")
         elif not safe:
