@@ -204,6 +204,8 @@ def test_many_workers_never_meet_the_thread_limit(world: DattoWorld, bucket: str
     world.practice.api.work_seconds = 0.01
 
     def work(ticket: Ticket) -> None:
+        for _ in range(3):
+            adapter.get_ticket(ticket.ref)
         adapter.update_ticket(ticket, [Change(Field.PRIORITY, None, Choice("1", "High"))])
         adapter.add_note(ticket, f"[{ticket.ref.id}]", key=ticket.ref.id)
 
