@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,7 +74,7 @@ def test_truth(value: object, said_yes: int) -> None:
     ("text", "read"),
     [
         ("Hello<br>there", "Hello\nthere"),
-        ("<p>One</p><p>Two &amp; three</p>", "One\nTwo & three"),
+        ("<p>One</p><p>Two &amp; three</p>", "One\n\nTwo & three"),
         ("<div>A<script>alert(1)</script><style>p{}</style></div>", "A"),
         ("Answer to <jo@example.com> please", "Answer to <jo@example.com> please"),
         ("5 < 6 &amp; 7 > 6", "5 < 6 & 7 > 6"),
@@ -165,8 +166,14 @@ def reply(status: int, body: str, method: str = "POST", **headers: str) -> Reply
     ("body", "told"),
     [
         ("", ""),
-        ('"Please assign this Ticket these before closing it."', "Please assign this Ticket these before closing it."),
-        ('{"message": "An Outcome must be entered for this Action"}', "An Outcome must be entered for this Action"),
+        (
+            '"Please assign this Ticket these before closing it."',
+            "Please assign this Ticket these before closing it.",
+        ),
+        (
+            '{"message": "An Outcome must be entered for this Action"}',
+            "An Outcome must be entered for this Action",
+        ),
         ('{"Message": "Nope"}', "Nope"),
         ('{"error": "invalid_scope", "error_description": "Not valid."}', "Not valid."),
         ('{"error": "invalid_client"}', "invalid_client"),
@@ -258,6 +265,15 @@ def test_wrong_options_are_named(changed: dict[str, Any], key: str) -> None:
 def test_an_outcome_may_be_a_number() -> None:
     loaded: Any = HaloPSA.schema().load(block(note_outcome=7))
     assert loaded["note_outcome"] == "7"
+
+
+@pytest.mark.parametrize(
+    "part", ["<div>", "<a", "<!--", "<br", "<p ", '<p a="', "<![", "<?", "&#", "</p", "<script>", "</"]
+)
+def test_hostile_markup_is_read_in_time(part: str) -> None:
+    started = time.monotonic()
+    plain("<p>" + part * 60_000)
+    assert time.monotonic() - started < 10
 
 
 def test_html_entities_are_not_read_twice() -> None:

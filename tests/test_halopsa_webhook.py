@@ -107,32 +107,35 @@ def test_an_empty_password_never_opens() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(["id", "event", "object_id", "ticket", "Ticket_ID", "data", "object"]) | st.text(max_size=5),
-        inner,
-        max_size=5,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["id", "event", "object_id", "ticket", "Ticket_ID", "data", "object"])
+            | st.text(max_size=5),
+            inner,
+            max_size=5,
+        )
     ),
     max_leaves=15,
 )
 
 
+def status_of(request: WebhookRequest) -> int:
+    """Return the status a webhook is refused with, 0 where it is read; anything else escapes."""
+    try:
+        doorbell = webhook.read(request, "bridge", ["right"])
+    except WebhookRejected as refused:
+        return refused.status or -1
+    numbers = all(ticket.isascii() and ticket.isdigit() and int(ticket) > 0 for ticket in doorbell.tickets)
+    return 0 if numbers else -1
+
+
 @given(JSON)
 def test_any_json_is_a_doorbell_or_a_rejection(payload: Any) -> None:
-    try:
-        doorbell = ring(payload)
-    except WebhookRejected as refused:
-        assert refused.status == 400
-    else:
-        assert all(ticket.isascii() and ticket.isdigit() and int(ticket) > 0 for ticket in doorbell.tickets)
+    assert status_of(request(json.dumps(payload).encode())) in (0, 400)
 
 
 @given(st.binary(max_size=60), st.text(max_size=30))
 def test_any_bytes_and_any_credentials_are_answered(body: bytes, header: str) -> None:
-    try:
-        webhook.read(request(body), "bridge", ["right"])
-    except WebhookRejected as refused:
-        assert refused.status == 400
-    with pytest.raises(WebhookRejected) as unauthenticated:
-        webhook.read(WebhookRequest({"authorization": header}, {}, body), "bridge", ["right"])
-    assert unauthenticated.value.status == 401
+    assert status_of(request(body)) in (0, 400)
+    assert status_of(WebhookRequest({"authorization": header}, {}, body)) == 401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
@@ -21,6 +22,8 @@ from psa_adapters.halopsa.notes import Notes
 from psa_adapters.halopsa.options import HaloOptions
 from psa_adapters.halopsa.shapes import Row, positive, rows, when, words
 from psa_adapters.halopsa.tickets import Tickets, is_closed
+
+logger = logging.getLogger(__name__)
 
 PAGE = 100
 MOST_PAGES = 100
@@ -117,6 +120,10 @@ class HaloPSA:
                     found[key] = TicketRef(self._connection, str(key))
             if len(page) < PAGE or not any(at is not None and at >= since for at in created):
                 break
+        else:
+            logger.warning(
+                "HaloPSA: the sweep gave up after %d pages; older tickets were not looked at", MOST_PAGES
+            )
         return (found[key] for key in sorted(found))
 
     def check(self) -> list[Finding]:

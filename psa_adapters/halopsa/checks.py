@@ -83,8 +83,8 @@ class Checks:
         if self._newest.get("_canupdate") is False:
             detail = (
                 f"may read but not change: set Tickets Access Level to Read and Modify in {ROLE}, and allow "
-                "editing of tickets not assigned to them, viewing unassigned tickets and tickets of others, re-assigning, "
-                "and always updating statuses and re-assigning outside of actions"
+                "editing of tickets not assigned to them, viewing unassigned tickets and tickets of others, "
+                "re-assigning, and always updating statuses and re-assigning outside of actions"
             )
             yield Finding(Level.FAILED, "tickets", detail)
             return

@@ -126,7 +126,11 @@ class HaloPSAWorld:
         ]
         forged = [replace(request, headers={**request.headers, "authorization": header}) for header in headers]
         bare = {key: value for key, value in request.headers.items() if key != "authorization"}
-        return [*forged, replace(request, headers=bare), replace(request, headers=bare, query={"password": password})]
+        return [
+            *forged,
+            replace(request, headers=bare),
+            replace(request, headers=bare, query={"password": password}),
+        ]
 
     def malformed(self) -> list[WebhookRequest]:
         bodies = [

@@ -26,6 +26,7 @@ class Quirks:
     numbers: str = "int"  # how ids are written in answers: "int", "float" or "text"
     wrapped_lists: bool = False  # configuration lists as {record_count, <name>: [...]}
     array_answers: bool = False  # a POST of one element is answered with an array of one
+    empty_answers: bool = False  # a POST is answered with 200 and nothing
     nested: bool = True  # a ticket carries its priority, type, user and agent as objects
     strict_update: bool = True  # an update without the ticket's own type and client: "Record not found"
     not_found_status: int = 400
