@@ -8,8 +8,10 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
@@ -27,8 +29,9 @@ from bridge.errors import (
 )  # fmt: skip
 from bridge.http import Reply
 from bridge.model import Category, Change, Choice, Field, Level, Ticket, TicketRef
+from bridge.simulator.practice import PracticeServer
 from bridge.simulator.world import PracticeTicket
-from psa_adapters.base import Runtime
+from psa_adapters.base import Runtime, WebhookRequest
 from psa_adapters.kaseya_bms import KaseyaBMS, totp
 from psa_adapters.kaseya_bms.answers import judge
 from psa_adapters.kaseya_bms.lists import by_seriousness
@@ -485,8 +488,14 @@ def test_no_note_type_at_all_is_a_clear_error(world: KaseyaBMSWorld) -> None:
     for notes in world.practice.tenant.notes.values():
         notes.clear()
     adapter = world.adapter()
-    with pytest.raises(PermanentError, match="note_type_id"):
-        adapter.add_note(filed(world, adapter), "Note. [run-1]", key="run-1")
+    ticket = filed(world, adapter)
+    for _ in range(4):
+        with pytest.raises(PermanentError, match="note_type_id"):
+            adapter.add_note(ticket, "Note. [run-1]", key="run-1")
+    assert len(world.practice.server.requests("POST", "/search$")) == 1
+    world.practice.api.note_table = "NoteType"
+    world.time.sleep(301)
+    adapter.add_note(ticket, "Note. [run-1]", key="run-1")
 
 
 def test_a_reply_is_addressed_to_the_contact(world: KaseyaBMSWorld) -> None:
@@ -555,6 +564,29 @@ def test_check_warns_where_webhooks_are_refused_or_missing(world: KaseyaBMSWorld
     level, detail = finding()
     assert level is Level.WARNING
     assert "Admin > Integrations > Webhooks" in detail
+
+
+def test_a_delivery_goes_out_as_configured_and_can_be_sent_again(world: KaseyaBMSWorld) -> None:
+    app = Flask("listener")
+    app.add_url_rule("/webhooks/kaseya_bms/practice", view_func=lambda: ("", 202), methods=["POST"])
+    with PracticeServer(app) as listener:
+        adapter = world.adapter()
+        world.practice.subscribe(adapter.webhook_url(f"{listener.url}/webhooks/kaseya_bms/practice"))
+        ticket = world.practice.create_ticket(PracticeTicket("One", "Body"))
+        world.practice.edit(ticket, {"priority": "High"})
+        world.practice.wait_idle()
+        assert world.practice.redeliver(ticket) == 202
+        world.practice.drop_webhooks(True)
+        world.practice.create_ticket(PracticeTicket("Two", "Body"))
+        world.practice.wait_idle()
+        arrived = listener.requests("POST")
+    assert len(arrived) == 2
+    for seen in arrived:
+        query = dict(parse_qsl(seen.query))
+        assert adapter.read_webhook(WebhookRequest(seen.headers, query, seen.body)).tickets == (ticket,)
+    newest, oldest = adapter.deliveries(5)
+    assert (newest.status, oldest.status) == (202, 202)
+    assert newest.id != oldest.id
 
 
 URL = "https://bridge.example/webhooks/kaseya_bms/practice"

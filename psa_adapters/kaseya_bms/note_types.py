@@ -15,6 +15,8 @@ from psa_adapters.kaseya_bms.wire import Record, write_when
 
 TABLES = ("NoteType", "TicketNoteType", "NoteTypes")
 TTL = 86_400.0
+NONE_TTL = 300.0
+"""Seconds until a search that found nothing is made again; it costs up to 27 calls."""
 SAMPLE_DAYS = 90
 SAMPLE_TICKETS = 20
 _FOR_CUSTOMERS = ("customer", "client", "external", "public", "reply", "response")
@@ -40,33 +42,42 @@ class NoteTypes:
     def __init__(self, configured: int | None, client: Client, runtime: Runtime) -> None:
         self._configured = NoteType(configured, "", "note_type_id") if configured is not None else None
         self._client, self._runtime = client, runtime
-        self._known = Cached(self._discover, clock=runtime.clock, ttl=lambda: TTL)
+        self._found = False
+        self._known = Cached(self._discover, clock=runtime.clock, ttl=lambda: TTL if self._found else NONE_TTL)
 
     def internal(self) -> NoteType:
-        return self._configured or self._known.get().internal
+        return self._configured or self._discovered().internal
 
     def reply(self) -> NoteType:
         """Return the type for customer-visible replies; the configured one serves both."""
-        return self._configured or self._known.get().reply
+        return self._configured or self._discovered().reply
 
     def forget(self) -> None:
         """Discover again: the PSA refused the type."""
         self._known.forget()
 
-    def _discover(self) -> Known:
+    def _discovered(self) -> Known:
+        known = self._known.get()
+        if known is None:
+            raise PermanentError(
+                WHERE,
+                "this account's note types could not be found: no lookup serves them and recent tickets have no "
+                "notes. Add one internal note to any ticket by hand, or set note_type_id",
+            )
+        return known
+
+    def _discover(self) -> Known | None:
+        found = self._from_lookups() or self._sample()
+        self._found = found is not None
+        return found
+
+    def _from_lookups(self) -> Known | None:
         for table in TABLES:
             for kind in ("tenantlookup", "lookup"):
                 found = self._table(kind, table)
                 if found:
                     return found
-        found = self._sample()
-        if found:
-            return found
-        raise PermanentError(
-            WHERE,
-            "this account's note types could not be found: no lookup serves them and recent tickets have no "
-            "notes. Add one internal note to any ticket by hand, or set note_type_id",
-        )
+        return None
 
     def _table(self, kind: str, table: str) -> Known | None:
         try:
