@@ -26,6 +26,7 @@ from bridge.people import People
 from bridge.prompts import Prompts
 from bridge.readiness import Readiness, look
 from bridge.redaction import Redactor
+from bridge.replies import Replies
 from bridge.secrets import BridgeKeys, Secrets, Vault
 from bridge.settings.load import load
 from bridge.settings.model import Connection, Organization, Provider, Settings
@@ -92,7 +93,8 @@ class Bridge:
             run_jobs=run_jobs,
         )
         self.intake = Intake(self.store, self.engine, self.place, self.clock.now, self._arrived)
-        self.people = People(self.store, self.desk)
+        self.people = People(self.store, self.desk, self.intake)
+        self.replies = Replies(self.store, self.desk)
 
     @property
     def settings(self) -> Settings:

@@ -118,6 +118,7 @@ class Intake:
         origin: str,
         *,
         again: bool = False,
+        round_: int | None = None,
     ) -> list[Run]:
         """Store a run per ticket with its job, in one transaction; known tickets are left out."""
 
@@ -132,7 +133,7 @@ class Intake:
             delay = connection.delay_seconds if origin == "webhook" else 0.0
             self.queue.enqueue(link, job, organization=run.organization, delay_seconds=delay)
 
-        return self.store.runs.open(refs, organization.id, origin, enqueue, again=again)
+        return self.store.runs.open(refs, organization.id, origin, enqueue, again=again, round_=round_)
 
     def sweep(self, connection_id: str) -> int:
         """Catch up on tickets whose webhook never came; return how many runs were opened.

@@ -6,10 +6,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from bridge.errors import BridgeError, NotFound, PermanentError
+from bridge.guards import switched_off
+from bridge.intake import Intake
 from bridge.model import Change, Field, LeftAlone, TicketRef, VerdictKind
 from bridge.policy import name_of, same
 from bridge.records import load_change
 from bridge.store import Store
+from bridge.store.runs import UNFINISHED, Run
 from bridge.store.suggestions import Suggestion
 from bridge.triage import Desk, write_changes
 
@@ -28,6 +31,7 @@ class People:
 
     store: Store
     desk: Callable[[str], Desk | None]
+    intake: Intake
 
     def accept(self, suggestion_id: str, by: str, fields: Collection[Field] | None = None) -> Accepted:
         """Write a suggestion, whole or only some fields, with the same compare-before-write as a run.
@@ -52,6 +56,34 @@ class People:
         suggestion = self._claimed(suggestion_id)
         self.store.suggestions.move(suggestion_id, "claimed", "dismissed")
         self.store.suggestions.judge(suggestion.run, VerdictKind.DISMISSED, by)
+
+    def run_again(self, ref: TicketRef, seen: int | None = None) -> Run:
+        """Open a further round for a ticket, or its first; the same request twice opens one.
+
+        `seen` is how many rounds the asker saw; None takes what is there. Raises NotFound for an unknown
+        connection, PermanentError where nothing may run or a round is under way.
+        """
+        place = self.intake.place(ref.connection)
+        if place is None:
+            raise NotFound("run again", "its connection is not configured")
+        organization, connection, _adapter = place
+        off = switched_off(organization, connection)
+        if off:
+            raise PermanentError("run again", off)
+        runs = self.store.runs.of_ticket(ref)
+        if runs and runs[0].status in UNFINISHED:
+            raise PermanentError("run again", "it is being handled right now")
+        last = max((_round_of(run) for run in runs), default=0)
+        if seen is not None and seen != last:
+            raise PermanentError("run again", "it was run again meanwhile")
+        opened = self.intake.open(organization, connection, [ref], "person", round_=last + 1)
+        if not opened:
+            raise PermanentError("run again", "somebody else has just done that")
+        return opened[0]
+
+    def rounds(self, ref: TicketRef) -> int:
+        """Return the number of the ticket's last round; 0 if it was never handled."""
+        return max((_round_of(run) for run in self.store.runs.of_ticket(ref)), default=0)
 
     def _claimed(self, suggestion_id: str) -> Suggestion:
         suggestion = self.store.suggestions.get(suggestion_id)
@@ -84,3 +116,8 @@ class People:
                 stale.append(LeftAlone(change.field, why, change.capability))
         written, refused = write_changes(desk, ticket, todo)
         return Accepted(written, (*stale, *refused))
+
+
+def _round_of(run: Run) -> int:
+    """Return a run's round from its id; counting runs would go wrong once the oldest are deleted."""
+    return int(run.id.removeprefix(f"{run.ref}:")) if run.id != str(run.ref) else 1

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from bridge.store.activity import Activity
+from bridge.store.console import Attempts, SentReplies, Sessions, Signing
 from bridge.store.engine import Durability, open_engine
 from bridge.store.migrations import migrate
 from bridge.store.runs import RunLog
@@ -25,6 +27,11 @@ class Store:
     users: Users
     watermarks: Watermarks
     alarms: Alarms
+    activity: Activity
+    sessions: Sessions
+    signing: Signing
+    attempts: Attempts
+    replies: SentReplies
 
     @classmethod
     def open(cls, url: str, *, now: Callable[[], float] = time.time) -> Store:
@@ -40,6 +47,11 @@ class Store:
             Users(engine, now),
             Watermarks(engine, now),
             Alarms(engine, now),
+            Activity(engine),
+            Sessions(engine, now),
+            Signing(engine),
+            Attempts(engine, now),
+            SentReplies(engine, now),
         )
 
     def close(self) -> None:

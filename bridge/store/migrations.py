@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from bridge.errors import ConfigError
-from bridge.store.tables import metadata, schema_version
+from bridge.store.tables import attempts, metadata, replies, schema_version, sessions, signing
 
 Migration = Callable[[sa.Connection], None]
 
@@ -16,7 +16,11 @@ def _first(connection: sa.Connection) -> None:
     metadata.create_all(connection)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first,)
+def _console(connection: sa.Connection) -> None:
+    metadata.create_all(connection, tables=[sessions, signing, attempts, replies])
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first, _console)
 
 
 def migrate(engine: sa.Engine) -> None:

@@ -62,18 +62,20 @@ class RunLog:
         enqueue: Callable[[sa.Connection, Run], None],
         *,
         again: bool = False,
+        round_: int | None = None,
     ) -> list[Run]:
         """Store a pending run per ticket and enqueue its job, in one transaction; return the new ones.
 
-        A ticket that has a run already is left out, unless `again` asks for a further round.
+        A ticket that has a run already is left out, unless `again` asks for a further round. `round_` names
+        that round, so that the same request twice opens one run.
         """
         opened: list[Run] = []
         with self.engine.begin() as connection:
             for ref in refs:
-                round_ = 1
-                if again:
-                    round_ += self._rounds(connection, ref)
-                run = self._insert(connection, run_id(ref, round_), ref, organization, origin)
+                number = round_ or 1
+                if again and round_ is None:
+                    number += self._rounds(connection, ref)
+                run = self._insert(connection, run_id(ref, number), ref, organization, origin)
                 if run is not None:
                     enqueue(connection, run)
                     opened.append(run)
@@ -166,14 +168,14 @@ class RunLog:
     def get(self, id_: str) -> Run | None:
         with self.engine.connect() as connection:
             row = connection.execute(sa.select(runs).where(runs.c.id == id_)).one_or_none()
-        return None if row is None else _run(row)
+        return None if row is None else read_run(row)
 
     def of_ticket(self, ref: TicketRef) -> list[Run]:
         """Return the runs of one ticket, newest first."""
         where = sa.and_(runs.c.connection == ref.connection, runs.c.ticket == ref.id)
         with self.engine.connect() as connection:
             rows = connection.execute(sa.select(runs).where(where).order_by(runs.c.created.desc()))
-            return [_run(row) for row in rows]
+            return [read_run(row) for row in rows]
 
     def latest(
         self,
@@ -195,7 +197,7 @@ class RunLog:
         if before is not None:
             query = query.where(runs.c.created < before)
         with self.engine.connect() as link:
-            return [_run(row) for row in link.execute(query)]
+            return [read_run(row) for row in link.execute(query)]
 
     def counts(self, since: float, organization: str | None = None) -> dict[Status, int]:
         """Count runs by status since an instant."""
@@ -244,7 +246,7 @@ class RunLog:
             return connection.execute(sa.delete(runs).where(runs.c.id.in_(old))).rowcount
 
 
-def _run(row: Any) -> Run:
+def read_run(row: Any) -> Run:
     usage = Usage(row.tokens_in, row.tokens_cached, row.tokens_out, 1 if row.provider else 0, row.cost)
     return Run(
         row.id, row.organization, row.connection, row.ticket, row.number, row.origin, row.note_key,

@@ -112,3 +112,46 @@ alarms = sa.Table(
     sa.Column("since", _INSTANT, nullable=False),
 )
 """What needs a person now: one row per trouble, gone when it is over."""
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("user", sa.String(200), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("created", _INSTANT, nullable=False),
+    sa.Column("seen", _INSTANT, nullable=False),
+    sa.Index("sessions_by_time", "created"),
+)
+"""Who is signed in to the console. `id` is a digest of what the browser holds."""
+
+signing = sa.Table(
+    "signing",
+    metadata,
+    sa.Column("purpose", sa.String(40), primary_key=True),
+    sa.Column("material", sa.LargeBinary, nullable=False),
+)
+"""Random bytes to sign with where there is no BRIDGE_KEY."""
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("name", sa.String(300), primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("last", _INSTANT, nullable=False),
+)
+"""Failed sign-ins by user and by source, for throttling."""
+
+replies = sa.Table(
+    "replies",
+    metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("connection", sa.String(64), nullable=False),
+    sa.Column("ticket", sa.String(64), nullable=False),
+    sa.Column("by", sa.String(200), nullable=False),
+    sa.Column("at", _INSTANT, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("note", sa.String(64), nullable=False, server_default=""),
+    sa.Index("replies_by_ticket", "connection", "ticket"),
+)
+"""Replies people sent to customers from the console: who, when, which entry of the PSA; never the text."""

@@ -212,7 +212,7 @@ def compose(desk: Desk, organization: Organization, ticket: Ticket, capability: 
 
     def render(body: str) -> Rendered:
         return desk.prompts.render_prompt(
-            TEMPLATES[capability], {**context, "ticket": _ticket_context(ticket, body)}
+            TEMPLATES[capability], {**context, "ticket": ticket_context(ticket, body)}
         )
 
     def prompt(rendered: Rendered, shorten: Callable[[], Prompt] | None) -> Prompt:
@@ -249,7 +249,7 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _ticket_context(ticket: Ticket, text: str) -> dict[str, str]:
+def ticket_context(ticket: Ticket, text: str) -> dict[str, str]:
     priority = ticket.values.get(Field.PRIORITY)
     return {
         "title": ticket.title,

@@ -1,0 +1,88 @@
+"""Replies to customers: drafted on request, sent only by a person, and each form at most once."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bridge.errors import BridgeError, NotFound, PermanentError, TemporaryError
+from bridge.model import TicketRef
+from bridge.store import Store
+from bridge.triage import Desk
+from bridge.triage.reply import draft, forbidden, off, refusal
+
+logger = logging.getLogger(__name__)
+
+LONGEST = 20_000
+"""Characters of a reply; more is a paste by mistake."""
+
+
+@dataclass(frozen=True)
+class Replies:
+    """Drafts and sends replies for a named person. The text passes through and is stored nowhere."""
+
+    store: Store
+    desk: Callable[[str], Desk | None]
+
+    def refusal(self, ref: TicketRef) -> str:
+        """Say why there is no reply control for a ticket; empty if there is. Raises what the PSA raises."""
+        desk = self.desk(ref.connection)
+        return refusal(desk, ref) if desk else "its connection is no longer configured"
+
+    def draft(self, ref: TicketRef) -> str:
+        """Return a draft; NotUsable where policy forbids it, and what the PSA and the AI raise."""
+        return draft(self._desk(ref), ref)
+
+    def new_key(self) -> str:
+        """Return a key for one form; whatever happens to the form, its reply goes out at most once."""
+        return secrets.token_urlsafe(16)
+
+    def send(self, ref: TicketRef, text: str, by: str, key: str) -> None:
+        """Post a customer-visible reply once per key.
+
+        Raises PermanentError where this form was sent before or the text cannot be sent, and what the PSA raises.
+        """
+        desk = self._desk(ref)
+        text = text.replace("\r\n", "\n").strip()
+        if not text:
+            raise PermanentError("reply", "the reply is empty")
+        if len(text) > LONGEST:
+            raise PermanentError("reply", f"the reply is longer than {LONGEST:,} characters")
+        if not 16 <= len(key) <= 64:
+            raise PermanentError("reply", "the form is incomplete; load the page again")
+        why = off(desk)
+        if why:
+            raise PermanentError("reply", why)
+        ticket = desk.adapter.get_ticket(ref)
+        why = forbidden(desk.organization, ticket.company)
+        if why:
+            raise PermanentError("reply", why)
+        earlier = self.store.replies.claim(key, ref, by)
+        if earlier is not None:
+            raise PermanentError("reply", _EARLIER[earlier.state])
+        try:
+            note = desk.adapter.add_reply(ticket, text, key=key)
+        except TemporaryError:
+            # The PSA may have taken it before the answer was lost, so this form must not send again by itself.
+            self.store.replies.settle(key, "unsure")
+            raise
+        except BridgeError:
+            self.store.replies.release(key)
+            raise
+        self.store.replies.settle(key, "sent", note)
+        logger.info("%s: %s sent a reply (entry %s)", ref, by, note)
+
+    def _desk(self, ref: TicketRef) -> Desk:
+        desk = self.desk(ref.connection)
+        if desk is None:
+            raise NotFound("reply", "its connection is no longer configured")
+        return desk
+
+
+_EARLIER = {
+    "sending": "it is being sent right now",
+    "sent": "it is sent already",
+    "unsure": "the PSA did not answer the first time; look at the ticket before sending it again",
+}
