@@ -16,7 +16,7 @@ from flask import Flask, Response, request
 from bridge.simulator.halopsa import catalogue
 from bridge.simulator.halopsa.api import Api
 from bridge.simulator.halopsa.sender import NEW_TICKET, Sender, Sending
-from bridge.simulator.halopsa.state import NOT_FOUND, Quirks, Refused, State
+from bridge.simulator.halopsa.state import Quirks, Refused, State, stamp
 from bridge.simulator.practice import PracticeServer
 from bridge.simulator.world import PracticeNote, PracticeTicket, TicketView
 
@@ -252,6 +252,7 @@ class PracticeHaloPSA:
                 else:
                     ticket[_COLUMN[key]] = self._number(key, value, ticket["sla_id"])
             ticket["hasbeenclosed"] = ticket["status_id"] == catalogue.CLOSED
+            ticket["last_update"] = stamp()
 
     def _number(self, key: str, name: str, sla: int) -> int:
         state = self.state
@@ -280,5 +281,3 @@ _COLUMN = {
     "owner": "agent_id",
     "status": "status_id",
 }
-
-__all__ = ["NOT_FOUND", "PracticeHaloPSA", "Quirks", "Sending"]
