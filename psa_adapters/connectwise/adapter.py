@@ -171,6 +171,7 @@ class ConnectWise:
             for row in found:
                 if row["id"] > last and is_service_ticket(row) and row.get("closedFlag") is not True:
                     yield TicketRef(self._connection, str(row["id"]))
+            # Asking until nothing more comes costs one call and does not depend on how a server cuts pages.
             highest = max((row["id"] for row in found), default=0)
             if highest <= last:
                 return
