@@ -188,7 +188,7 @@ def _secrets(field: AnyField, document: Data, organization: str) -> Iterator[Pro
 
 
 def _addresses(merged: Data, document: Data, changed: frozenset[str]) -> Iterator[Problem]:
-    """An address typed in the console gets only a key typed there too; it is public, except for provider `local`."""
+    """An address typed in the console gets only a key typed there too; only that of `local` may be private."""
     ai = rules.block(merged, "ai")
     places: list[tuple[KeyPath, Any, bool]] = []
     if "base_url" in changed:
