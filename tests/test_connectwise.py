@@ -745,5 +745,4 @@ def test_a_practice_server_that_clears_illegal_parts_shows_it() -> None:
         practice.records.patch(number, [{"op": "replace", "path": "type/id", "value": 1}], "asmith")
         assert practice.records.tickets[number].record["type"] == before
     finally:
-        practice.callbacks.stop()
         practice.server.start().stop()

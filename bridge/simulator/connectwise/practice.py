@@ -17,6 +17,16 @@ from bridge.simulator.practice import PracticeServer
 from bridge.simulator.world import PracticeNote, PracticeTicket, TicketView
 
 
+class _Server(PracticeServer):
+    """A practice server that takes its callback service down with it."""
+
+    callbacks: CallbackService
+
+    def stop(self) -> None:
+        self.callbacks.stop()
+        super().stop()
+
+
 class PracticeConnectWise:
     """A ConnectWise PSA account with a believable MSP in it. `rules` and the attributes below are switches.
 
@@ -51,8 +61,9 @@ class PracticeConnectWise:
         self.max_page_size = 1000
         self.denied: set[tuple[str, str]] = set()
         app = Flask("practice-connectwise")
-        self.server = PracticeServer(app, port=port, latency=latency)
-        self.callbacks = CallbackService(
+        server = _Server(app, port=port, latency=latency)
+        self.server: PracticeServer = server
+        self.callbacks = server.callbacks = CallbackService(
             self.records,
             host=self.server.url.removeprefix("http://"),
             company_id=COMPANY_ID,
@@ -163,8 +174,7 @@ class PracticeConnectWise:
         self.callbacks.wait_idle(seconds)
 
     def stop(self) -> None:
-        """Stop the callback service and the server."""
-        self.callbacks.stop()
+        """Stop the server and the callback service."""
         self.server.stop()
 
     # --- what the tests ask besides ---------------------------------------------------------------------------
