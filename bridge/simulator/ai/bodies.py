@@ -98,6 +98,7 @@ def chat_body(reply: Reply, *, flavour: str, created: int) -> dict[str, Any]:
         "object": "chat.completion",
         "created": created,
         "model": MODEL,
+        "system_fingerprint": "practice",
         "choices": [choice],
         "usage": usage,
     }
@@ -137,9 +138,12 @@ def message_body(reply: Reply) -> dict[str, Any]:
         "usage": {
             "input_tokens": max(0, reply.prompt_tokens - reply.cached - reply.written),
             "cache_creation_input_tokens": reply.written,
+            "cache_creation": {"ephemeral_5m_input_tokens": reply.written, "ephemeral_1h_input_tokens": 0},
             "cache_read_input_tokens": reply.cached,
             "output_tokens": reply.output_tokens,
             "service_tier": "standard",
+            "inference_geo": None,
+            "server_tool_use": None,
         },
     }
 

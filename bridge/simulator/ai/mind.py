@@ -83,7 +83,7 @@ def answer(system: str, user: str, schema: Mapping[str, Any] | None) -> dict[str
     schema = schema or schema_in(system) or {}
     properties: Mapping[str, Any] = schema.get("properties") or {}
     choice = choose(question, _allowed(properties.get("category"), question.categories))
-    scores = tone.scores(question.title, question.body)
+    scores = tone.scores(_about_the_matter(question.title), _about_the_matter(question.body))
     filled: dict[str, Any] = {}
     for name in schema.get("required") or list(properties):
         kind = properties.get(name) or {}
@@ -148,7 +148,8 @@ def _weights(question: Question) -> dict[str, tuple[float, str]]:
 
 def _about_the_matter(text: str) -> str:
     sentences = re.split(r"(?<=[.!?])\s+|\n+", text)
-    return "\n".join(sentence for sentence in sentences if not _TO_AN_AI.search(sentence))
+    # A line in the form of the code list is no description of a problem either.
+    return "\n".join(s for s in sentences if not _TO_AN_AI.search(s) and not _CODE_LINE.match(s))
 
 
 def _parts(path: str) -> list[frozenset[str]]:

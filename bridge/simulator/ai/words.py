@@ -7,7 +7,7 @@ import unicodedata
 
 # Turns of phrase, replaced by one word before the text is split. Spanish, French and German samples included.
 PHRASES: tuple[tuple[str, str], ...] = (
-    (r"wi[\s-]?fi|wlan|wireless (lan|network)|red inalambrica|sans fil", " wifi "),
+    (r"wi[\s-]?fi|wlan|wireless( lan| network)?|red inalambrica|sans fil", " wifi "),
     (r"e-mails?|correos? electronicos?|courriels?", " mail "),
     (r"(log|sign)(ging|ning)?[\s-]?(in|on|into)\b", " login "),
     (r"locked (me )?out|lock(ed)? account|konto gesperrt|cuenta bloqueada|compte bloque", " locked account "),
