@@ -28,6 +28,7 @@ from bridge.readiness import Readiness, look
 from bridge.redaction import Redactor
 from bridge.replies import Replies
 from bridge.secrets import BridgeKeys, Secrets, Vault
+from bridge.settings.jsonschema import render
 from bridge.settings.load import load
 from bridge.settings.model import Connection, Organization, Provider, Settings
 from bridge.settings.source import Source
@@ -37,9 +38,16 @@ from bridge.workflow import Engine, Patience
 from psa_adapters import ADAPTERS
 from psa_adapters.base import PSAAdapter, Runtime
 
+__all__ = ["ADAPTERS", "PROVIDERS", "Bridge", "Clock", "config_schema"]
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+def config_schema() -> str:
+    """Return the JSON Schema of bridge.yaml for the PSAs and AI providers there are."""
+    return render(ADAPTERS, PROVIDERS)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,111 @@
+"""`psa-bridge users`: who may sign in to the console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bridge.cli.frame import Frame, pass_frame
+from bridge.cli.output import as_json, print_json, say, table, when
+from bridge.cli.secrets import asked_for
+from bridge.errors import NotFound, PermanentError
+
+if TYPE_CHECKING:
+    from bridge.app import Bridge
+    from bridge.store.small import User
+
+ROLES = ("owner", "admin", "technician")
+SHORTEST, LONGEST = 12, 1024
+
+role_option = click.option(
+    "--role", type=click.Choice(ROLES), default="technician", show_default=True, help="What the user may do."
+)
+
+
+@click.group()
+def users() -> None:
+    """Manage the users of the console. Owners and admins may change settings; technicians work on tickets."""
+
+
+@users.command()
+@click.argument("name")
+@role_option
+@pass_frame
+def add(frame: Frame, name: str, role: str) -> None:
+    """Add the user NAME; the password is asked for, or read from stdin."""
+    name = name.strip()
+    if not name or len(name) > 200 or not name.isprintable():
+        raise click.UsageError("a name is 1 to 200 printable characters")
+    with frame.bridge() as bridge:
+        if bridge.store.users.get(name) is not None:
+            raise PermanentError(
+                "users", f'"{name}" exists already; `psa-bridge users password` changes the password'
+            )
+        bridge.store.users.put(name, role, _new_password())
+    say(f"{name} is added as {role}")
+
+
+@users.command("list")
+@as_json
+@pass_frame
+def list_(frame: Frame, json_: bool) -> None:
+    """List the users."""
+    with frame.bridge() as bridge:
+        found = bridge.store.users.list()
+    if json_:
+        print_json([{"name": user.name, "role": user.role, "changed": when(user.created)} for user in found])
+        return
+    rows = [(user.name, user.role, when(user.created)) for user in found]
+    table(("name", "role", "changed"), rows, empty="there is no user; add one with `psa-bridge users add`")
+
+
+@users.command()
+@click.argument("name")
+@pass_frame
+def remove(frame: Frame, name: str) -> None:
+    """Remove the user NAME and end their sessions."""
+    with frame.bridge() as bridge:
+        if not bridge.store.users.remove(_user(bridge, name).name):
+            raise NotFound("users", f'"{name}" has just been removed by somebody else')
+    say(f"{name} is removed")
+
+
+@users.command()
+@click.argument("name")
+@pass_frame
+def password(frame: Frame, name: str) -> None:
+    """Change the password of NAME and end their sessions; it is asked for, or read from stdin."""
+    with frame.bridge() as bridge:
+        user = _user(bridge, name)
+        bridge.store.users.put(user.name, user.role, _new_password())
+    say(f"the password of {name} is changed, and their sessions are ended")
+
+
+@users.command()
+@click.argument("name")
+@click.argument("role", type=click.Choice(ROLES))
+@pass_frame
+def role(frame: Frame, name: str, role: str) -> None:
+    """Give NAME another ROLE and end their sessions."""
+    with frame.bridge() as bridge:
+        user = _user(bridge, name)
+        bridge.store.users.put(user.name, role, user.password)
+    say(f"{name} is now {role}")
+
+
+def _user(bridge: Bridge, name: str) -> User:
+    found = bridge.store.users.get(name.strip())
+    if found is None:
+        raise NotFound("users", f'there is no user "{name}"; `psa-bridge users list` shows them')
+    return found
+
+
+def _new_password() -> str:
+    """Ask for a password and return its hash."""
+    from bridge import passwords
+
+    typed = asked_for("Password")
+    if not SHORTEST <= len(typed) <= LONGEST:
+        raise PermanentError("password", f"must have {SHORTEST} to {LONGEST} characters")
+    return passwords.hash(typed)
