@@ -109,6 +109,7 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
         ],
         "suggestion_url": Ours("https://bridge.example.com/suggestions/abc"),
         "cannot_hold": "Your PSA has no field for urgency",
+        "answered_by": ["openai a-model"],
     },
     "error_note.md.j2": {
         **_RUN,

@@ -95,7 +95,9 @@ def _say_usage(error: click.UsageError) -> None:
     click.echo(f"{path}: {said[:1].lower()}{said[1:]} (see `{path} --help`)", err=True)
 
 
-@click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    "psa-bridge", cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option(
     "--config",
     "config",

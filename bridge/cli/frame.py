@@ -70,7 +70,7 @@ def place(bridge: Bridge, connection: str) -> tuple[Organization, Connection, PS
     """Find a connection by its id; a wrong id is a wrong argument."""
     known = connections(bridge)
     if connection not in known:
-        raise click.BadParameter(unknown("connection", connection, known))
+        raise click.UsageError(unknown("connection", connection, known))
     found = bridge.place(connection)
     assert found is not None
     return found

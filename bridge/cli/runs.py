@@ -185,6 +185,6 @@ def _get(bridge: Bridge, id_: str) -> Run:
 
 def _known(bridge: Bridge, organization: str | None, connection: str | None) -> None:
     if organization is not None and organization not in bridge.settings.organizations:
-        raise click.BadParameter(unknown("organization", organization, list(bridge.settings.organizations)))
+        raise click.UsageError(unknown("organization", organization, list(bridge.settings.organizations)))
     if connection is not None and connection not in connections(bridge):
-        raise click.BadParameter(unknown("connection", connection, connections(bridge)))
+        raise click.UsageError(unknown("connection", connection, connections(bridge)))

@@ -1,0 +1,279 @@
+"""What `psa-bridge check` looks at, finding by finding. Reads only; the AI gets one tiny made-up question."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bridge.ai.prices import Tokens, cost_of
+from bridge.ai.providers import check_provider
+from bridge.errors import BridgeError, NotUsable
+from bridge.guards import active
+from bridge.model import Capability, Field, Finding, Level, Taxonomy
+from bridge.policy import RAISED_BY, fields_needed, raise_target
+from bridge.prompt_samples import problems
+from bridge.prompts import NOTES, PROMPTS
+from bridge.reach import is_loopback
+from bridge.secrets import KEY
+from bridge.settings.model import Connection, Organization, Provider, Sentiment
+from bridge.triage.decide import DEFAULT_MAX_TOKENS
+from psa_adapters.base import PSAAdapter
+
+if TYPE_CHECKING:
+    from bridge.ai import AIProvider
+    from bridge.app import Bridge
+
+LOOK_BACK = (timedelta(days=3), timedelta(days=60))
+"""How far back a ticket is looked for, to read the lists of its board, queue or type."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A finding and the part of the bridge it is about."""
+
+    area: str
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """Looks at one Bridge. `offline` makes no call to an AI or a PSA."""
+
+    bridge: Bridge
+    offline: bool = False
+
+    def lines(self, only: Collection[str] = ()) -> Iterator[Line]:
+        """Yield every finding as soon as it is known; `only` names connections, also ones that are off."""
+        if not only:
+            yield from self._about("configuration", self._configuration())
+            yield from self._about("prompts", self._prompts())
+            yield from self._about("database", self._database())
+            yield from self._about("vault", self._vault())
+        for organization in self.bridge.settings.organizations.values():
+            chosen = [c for c in organization.connections.values() if not only or c.id in only]
+            if not only:
+                yield from self._about(f"AI of {organization.id}", self._ai(organization))
+            for connection in chosen:
+                yield from self._about(connection.id, self._connection(organization, connection, bool(only)))
+
+    def _about(self, area: str, findings: Iterator[Finding]) -> Iterator[Line]:
+        for finding in findings:
+            yield Line(area, finding)
+
+    def _configuration(self) -> Iterator[Finding]:
+        settings = self.bridge.settings
+        connections = [c for o in settings.organizations.values() for c in o.connections.values()]
+        on = [connection for connection in connections if connection.enabled]
+        count = (
+            f"organizations: {len(settings.organizations)}; connections: {len(connections)}, of them on: {len(on)}"
+        )
+        yield Finding(Level.OK, str(settings.path), count)
+        if self.bridge.source.problem:
+            yield Finding(Level.FAILED, "console settings", str(self.bridge.source.problem))
+        if not on:
+            yield Finding(Level.WARNING, "connections", "none is enabled, so nothing runs")
+        url = settings.server.public_url
+        parts = urlsplit(url)
+        if is_loopback(parts.hostname or "") and any(not _is_practice(connection) for connection in on):
+            yield Finding(
+                Level.WARNING,
+                "server.public_url",
+                f"{url} cannot be reached by a PSA: no webhook will come, only sweeps find tickets",
+            )
+        elif parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+            yield Finding(Level.WARNING, "server.public_url", f"{url} is not https; PSAs refuse or expose it")
+
+    def _prompts(self) -> Iterator[Finding]:
+        prompts = self.bridge.prompts()
+        for name in (*PROMPTS, *NOTES):
+            found = problems(prompts, name)
+            for error in found:
+                yield Finding(Level.FAILED, name, str(error))
+            if not found:
+                _text, path = prompts.source(name)
+                yield Finding(Level.OK, name, str(path))
+
+    def _database(self) -> Iterator[Finding]:
+        detail = self.bridge.readiness().detail
+        for wrong in detail["wrong"]:
+            yield Finding(Level.FAILED, "database", wrong)
+        if not detail["wrong"]:
+            kind = "SQLite" if self.bridge.settings.database.startswith("sqlite") else "PostgreSQL"
+            yield Finding(Level.OK, "database", f"{kind}, can be written")
+        for alarm in self.bridge.store.alarms.all():
+            yield Finding(Level.WARNING, "alarm", alarm.text)
+
+    def _vault(self) -> Iterator[Finding]:
+        vault = self.bridge.secrets.vault
+        names = vault.names() if vault else []
+        if vault is None or (not names and not vault.keys):
+            yield Finding(
+                Level.OK, KEY, "not set; it is needed for vault: references and keys typed in the console"
+            )
+            return
+        broken = False
+        for name in names:
+            try:
+                vault.get(name)
+            except BridgeError as error:
+                broken = True
+                yield Finding(Level.FAILED, f"vault:{name}", error.hint)
+        if not broken:
+            yield Finding(Level.OK, KEY, f"opens the vault (secrets in it: {len(names)})")
+
+    def _ai(self, organization: Organization) -> Iterator[Finding]:
+        if not organization.licensed:
+            yield Finding(Level.OK, "licence", "not licensed: nothing runs, no AI page is shown")
+            return
+        if not organization.ai.enabled:
+            yield Finding(
+                Level.WARNING, "ai.enabled", "false: nothing runs, nothing is sent, no provider is asked"
+            )
+            return
+        capabilities = list(active(organization))
+        if organization.replies.enabled:
+            capabilities.append(Capability.REPLIES)
+        if not capabilities:
+            yield Finding(Level.WARNING, "capabilities", "every capability is off")
+            return
+        yield from self._capabilities(organization, capabilities)
+        for number, configured in enumerate(organization.ai.providers):
+            models = {organization.variables.model(c) if number == 0 else None for c in capabilities}
+            for model in sorted(models, key=lambda name: name or ""):
+                yield self._provider(organization, configured, model)
+        yield from self._budget(organization, capabilities)
+
+    def _capabilities(self, organization: Organization, capabilities: list[Capability]) -> Iterator[Finding]:
+        for capability in capabilities:
+            try:
+                self.bridge.chain(organization, capability)
+            except NotUsable as error:
+                yield Finding(Level.WARNING, capability.value, f"switched on but INACTIVE: {error}")
+                continue
+            if organization.variables.max_tokens(capability) is None:
+                yield Finding(
+                    Level.WARNING,
+                    capability.value,
+                    f"no output limit is set; {DEFAULT_MAX_TOKENS} tokens are used (variables, …_max_tokens)",
+                )
+            else:
+                yield Finding(Level.OK, capability.value, "active")
+
+    def _provider(self, organization: Organization, configured: Provider, model: str | None) -> Finding:
+        try:
+            provider: AIProvider = self.bridge.provider(organization, configured, model)
+        except NotUsable as error:
+            return Finding(Level.WARNING, configured.provider, f"cannot be used: {error}")
+        if self.offline:
+            return Finding(Level.OK, f"{provider.label} ({provider.model})", "not asked (--offline)")
+        return check_provider(provider, clock=self.bridge.clock.monotonic)
+
+    def _budget(self, organization: Organization, capabilities: list[Capability]) -> Iterator[Finding]:
+        if organization.ai.monthly_budget is None:
+            return
+        for capability in capabilities:
+            try:
+                chain = self.bridge.chain(organization, capability)
+            except NotUsable:
+                continue
+            if chain.name == "local":
+                continue
+            prices = organization.ai.prices
+            known = any(chain.model.startswith(name) for name in prices)
+            if not known and cost_of(chain.name, [chain.model], Tokens(input=1000, output=1000), {}) is None:
+                detail = f"the price of {chain.model} is not known, so the budget cannot hold it; set ai.prices"
+                yield Finding(Level.WARNING, "ai.monthly_budget", detail)
+                return
+
+    def _connection(self, organization: Organization, connection: Connection, named: bool) -> Iterator[Finding]:
+        if not connection.enabled and not named:
+            yield Finding(
+                Level.OK, "connection", f"switched off, not checked (`psa-bridge check {connection.id}`)"
+            )
+            return
+        try:
+            adapter = self.bridge.adapter(connection)
+        except BridgeError as error:
+            yield Finding(Level.FAILED, "credentials", str(error))
+            return
+        if not connection.sweep_minutes:
+            yield Finding(Level.WARNING, "sweep_minutes", "0: a ticket whose webhook is lost is never handled")
+        if self.offline:
+            yield Finding(Level.OK, adapter.label, "credentials are there; not asked (--offline)")
+            return
+        try:
+            findings = adapter.check()
+            yield from findings
+            if all(finding.level is not Level.FAILED for finding in findings):
+                yield from self._sentiment(organization, connection, adapter)
+        except BridgeError as error:
+            yield Finding(Level.FAILED, adapter.label, str(error))
+
+    def _sentiment(
+        self, organization: Organization, connection: Connection, adapter: PSAAdapter
+    ) -> Iterator[Finding]:
+        """Say what sentiment would write here, with the values of one ticket's board, queue or type."""
+        if Capability.SENTIMENT not in active(organization):
+            return
+        found = self._values(organization, connection, adapter)
+        if found is None:
+            yield Finding(Level.WARNING, "sentiment", "no ticket is there to read the PSA's values from")
+            return
+        scope, taxonomy = found
+        for field in RAISED_BY:
+            if field in adapter.writes:
+                yield _raising(organization.sentiment, field, taxonomy, scope)
+            elif organization.sentiment.raise_.get(field):
+                yield Finding(Level.WARNING, f"raise.{field.value}", f"{adapter.label} has no such field")
+        for field, word in organization.sentiment.escalate.wanted().items():
+            yield _escalation(field, word, taxonomy, adapter, scope)
+
+    def _values(
+        self, organization: Organization, connection: Connection, adapter: PSAAdapter
+    ) -> tuple[str, Taxonomy] | None:
+        for back in LOOK_BACK:
+            ref = next(iter(adapter.list_created(self.bridge.clock.now() - back)), None)
+            if ref is not None:
+                ticket = adapter.get_ticket(ref)
+                fields = fields_needed(organization, {Capability.SENTIMENT})
+                scope = f"{adapter.scope_name} {ticket.scope.name}" if ticket.scope else "this PSA"
+                return scope, adapter.get_taxonomy(ticket, fields)
+        return None
+
+
+def _is_practice(connection: Connection) -> bool:
+    urls = [v for v in connection.options.values() if isinstance(v, str) and v.startswith(("http:", "https:"))]
+    return bool(urls) and all(is_loopback(urlsplit(url).hostname or "") for url in urls)
+
+
+def _raising(settings: Sentiment, field: Field, taxonomy: Taxonomy, scope: str) -> Finding:
+    choices = taxonomy.choices.get(field, ())
+    mapping = settings.raise_.get(field)
+    subject = f"raise.{field.value}"
+    targets: list[str] = []
+    for score in sorted({4, 5} if mapping is None else mapping):
+        target, trouble = raise_target(settings, field, score, choices)
+        if trouble:
+            there = ", ".join(choice.name for choice in choices) or "none"
+            return Finding(Level.FAILED, subject, f"{trouble} ({scope}); there is: {there}")
+        if target is not None:
+            targets.append(f"{score} sets {target.name}")
+    told = "; ".join(targets) or "nothing is raised"
+    if mapping is None:
+        return Finding(Level.OK, subject, f"not set; from the order of the PSA's values ({scope}): {told}")
+    return Finding(Level.OK, subject, f"{told} ({scope})")
+
+
+def _escalation(field: Field, word: str, taxonomy: Taxonomy, adapter: PSAAdapter, scope: str) -> Finding:
+    subject = f"escalate.{field.value}"
+    if field not in adapter.writes:
+        return Finding(Level.WARNING, subject, f"{adapter.label} cannot hold it; it will be left alone")
+    choice = taxonomy.find(field, word)
+    if choice is None:
+        return Finding(
+            Level.FAILED, subject, f'"{word}" is not known to {adapter.label} or not allowed in {scope}'
+        )
+    return Finding(Level.OK, subject, f'"{word}" is {choice.name}')
