@@ -43,6 +43,9 @@ class WebServer:
         finally:
             self._server.task_dispatcher.shutdown(timeout=5)
             self._server.close()
+            # Connections that clients keep open for later requests would otherwise stay behind.
+            for channel in list(sockets.values()):
+                channel.close()
 
     def start(self) -> WebServer:
         self._thread = threading.Thread(target=self.run, name="web", daemon=True)
