@@ -109,6 +109,11 @@ class Bridge:
         """The settings as they hold now: the file, with the console's overrides laid over it."""
         return self.source.current()
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The products' names by PSA key, as their users write them."""
+        return {psa: adapter.label for psa, adapter in ADAPTERS.items()}
+
     def start(self) -> None:
         self.engine.start()
 

@@ -73,7 +73,7 @@ class People:
         runs = self.store.runs.of_ticket(ref)
         if runs and runs[0].status in UNFINISHED:
             raise PermanentError("run again", "it is being handled right now")
-        last = max((_round_of(run) for run in runs), default=0)
+        last = max((round_of(run) for run in runs), default=0)
         if seen is not None and seen != last:
             raise PermanentError("run again", "it was run again meanwhile")
         opened = self.intake.open(organization, connection, [ref], "person", round_=last + 1)
@@ -83,7 +83,7 @@ class People:
 
     def rounds(self, ref: TicketRef) -> int:
         """Return the number of the ticket's last round; 0 if it was never handled."""
-        return max((_round_of(run) for run in self.store.runs.of_ticket(ref)), default=0)
+        return max((round_of(run) for run in self.store.runs.of_ticket(ref)), default=0)
 
     def _claimed(self, suggestion_id: str) -> Suggestion:
         suggestion = self.store.suggestions.get(suggestion_id)
@@ -118,6 +118,6 @@ class People:
         return Accepted(written, (*stale, *refused))
 
 
-def _round_of(run: Run) -> int:
+def round_of(run: Run) -> int:
     """Return a run's round from its id; counting runs would go wrong once the oldest are deleted."""
     return int(run.id.removeprefix(f"{run.ref}:")) if run.id != str(run.ref) else 1

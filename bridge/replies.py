@@ -19,6 +19,10 @@ LONGEST = 20_000
 """Characters of a reply; more is a paste by mistake."""
 
 
+class SentBefore(PermanentError):
+    """This form was sent before; nothing was sent now."""
+
+
 @dataclass(frozen=True)
 class Replies:
     """Drafts and sends replies for a named person. The text passes through and is stored nowhere."""
@@ -42,7 +46,8 @@ class Replies:
     def send(self, ref: TicketRef, text: str, by: str, key: str) -> None:
         """Post a customer-visible reply once per key.
 
-        Raises PermanentError where this form was sent before or the text cannot be sent, and what the PSA raises.
+        Raises SentBefore where this form was sent before, PermanentError where the text cannot be sent, and what
+        the PSA raises.
         """
         desk = self._desk(ref)
         text = text.replace("\r\n", "\n").strip()
@@ -61,7 +66,7 @@ class Replies:
             raise PermanentError("reply", why)
         earlier = self.store.replies.claim(key, ref, by)
         if earlier is not None:
-            raise PermanentError("reply", _EARLIER[earlier.state])
+            raise SentBefore("reply", _EARLIER[earlier.state])
         try:
             note = desk.adapter.add_reply(ticket, text, key=key)
         except TemporaryError:

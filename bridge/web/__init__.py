@@ -1,11 +1,31 @@
-"""The web application: webhooks, health, metrics; the console and API hang on the same factory."""
+"""The web application: webhooks, health, metrics, and the console; the API hangs on the same factory."""
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from flask import Flask
 
 from bridge.app import Bridge
-from bridge.web import health, webhooks
+from bridge.web import (
+    access,
+    activity,
+    headers,
+    health,
+    login,
+    pages,
+    sessions,
+    suggestions,
+    tickets,
+    webhooks,
+)
+
+BLUEPRINTS = (
+    webhooks.blueprint,
+    health.blueprint,
+    login.blueprint,
+    activity.blueprint,
+    suggestions.blueprint,
+    tickets.blueprint,
+)
 
 
 def create_app(bridge: Bridge) -> Flask:
@@ -14,14 +34,10 @@ def create_app(bridge: Bridge) -> Flask:
     app.extensions["bridge"] = bridge
     # Read one byte more than allowed, so that the webhook route itself answers 413 in its own form.
     app.config["MAX_CONTENT_LENGTH"] = 2 * 1024 * 1024
-    app.register_blueprint(webhooks.blueprint)
-    app.register_blueprint(health.blueprint)
-    app.after_request(_headers)
+    sessions.install(app, bridge)
+    pages.install(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    app.before_request(access.guard)
+    app.after_request(headers.add)
     return app
-
-
-def _headers(response: Response) -> Response:
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response
