@@ -87,12 +87,13 @@ class ConnectWiseWorld:
         resigned = [_signed(request, body, self.practice.callbacks.signing.key) for body in bodies]
         tampered = request.body.replace(b'"added"', b'"added" ')
         header = request.headers["x-content-signature"]
+        flipped = "A" if header[0] != "A" else "B"
         return [
             *resigned,
             WebhookRequest(request.headers, request.query, tampered),
             WebhookRequest({}, request.query, request.body),
             WebhookRequest({"x-content-signature": ""}, request.query, request.body),
-            WebhookRequest({"x-content-signature": header[:-2] + "A="}, request.query, request.body),
+            WebhookRequest({"x-content-signature": flipped + header[1:]}, request.query, request.body),
             WebhookRequest({"x-content-signature": "übel"}, request.query, request.body),
             WebhookRequest(request.headers, {}, request.body),
             WebhookRequest(request.headers, {**request.query, "secret": "practice-url-secret-91B"}, request.body),
