@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from bridge.store.activity import Activity
+from bridge.store.audit import Audit
 from bridge.store.console import Attempts, SentReplies, Sessions, Signing
 from bridge.store.engine import Durability, open_engine
 from bridge.store.migrations import migrate
 from bridge.store.runs import RunLog
 from bridge.store.small import Alarms, Overrides, Users, VaultTable, Watermarks
 from bridge.store.suggestions import Suggestions
+from bridge.store.tokens import Tokens
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Store:
     signing: Signing
     attempts: Attempts
     replies: SentReplies
+    tokens: Tokens
+    audit: Audit
 
     @classmethod
     def open(cls, url: str, *, now: Callable[[], float] = time.time) -> Store:
@@ -52,6 +56,8 @@ class Store:
             Signing(engine),
             Attempts(engine, now),
             SentReplies(engine, now),
+            Tokens(engine, now),
+            Audit(engine, now),
         )
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from bridge.errors import ConfigError
-from bridge.store.tables import attempts, metadata, replies, schema_version, sessions, signing
+from bridge.store.tables import attempts, audit, metadata, replies, schema_version, sessions, signing, tokens
 
 Migration = Callable[[sa.Connection], None]
 
@@ -20,7 +20,11 @@ def _console(connection: sa.Connection) -> None:
     metadata.create_all(connection, tables=[sessions, signing, attempts, replies])
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first, _console)
+def _api(connection: sa.Connection) -> None:
+    metadata.create_all(connection, tables=[tokens, audit])
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first, _console, _api)
 
 
 def migrate(engine: sa.Engine) -> None:

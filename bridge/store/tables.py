@@ -155,3 +155,31 @@ replies = sa.Table(
     sa.Index("replies_by_ticket", "connection", "ticket"),
 )
 """Replies people sent to customers from the console: who, when, which entry of the PSA; never the text."""
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("id", sa.String(24), primary_key=True),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("organization", sa.String(64)),
+    sa.Column("created", _INSTANT, nullable=False),
+    sa.Column("used", _INSTANT),
+    sa.Column("expires", _INSTANT),
+    sa.Column("revoked", _INSTANT),
+)
+"""Who may use the API. `digest` is what SHA-256 makes of the token; the token itself is nowhere."""
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", _INSTANT, nullable=False),
+    sa.Column("who", sa.String(200), nullable=False),
+    sa.Column("action", sa.String(40), nullable=False),
+    sa.Column("target", sa.String(200), nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+    sa.Index("audit_by_time", "at"),
+)
+"""What people and programs changed through the bridge. Rows are added and never changed; retention leaves them."""

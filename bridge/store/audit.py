@@ -1,0 +1,71 @@
+"""The audit log: who changed what through the bridge. Rows are only ever added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from bridge.store.tables import audit
+
+SETTINGS = "settings.change"
+SUGGESTION_ACCEPTED = "suggestion.accept"
+SUGGESTION_DISMISSED = "suggestion.dismiss"
+RUN_AGAIN = "run.again"
+SWEEP = "connection.sweep"
+ACCESS_GIVEN = "token.add"
+ACCESS_ENDED = "token.revoke"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One act. `who` is a console user's name, or `token:NAME` for a program; `at` in seconds since the epoch."""
+
+    id: int
+    at: float
+    who: str
+    action: str
+    target: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Audit:
+    engine: sa.Engine
+    now: Callable[[], float]
+
+    def add(self, who: str, action: str, target: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Record an act. `detail` is JSON: ids, names of keys and fields, never a secret and never ticket text."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                sa.insert(audit).values(
+                    at=self.now(), who=who[:200], action=action, target=target[:200], detail=dict(detail or {})
+                )
+            )
+
+    def latest(self, *, target: str | None = None, before: int | None = None, limit: int = 100) -> list[Entry]:
+        """Return entries, newest first; `before` is the id of the last entry of the page before."""
+        query = sa.select(audit).order_by(audit.c.id.desc()).limit(limit)
+        if target is not None:
+            query = query.where(audit.c.target == target)
+        if before is not None:
+            query = query.where(audit.c.id < before)
+        with self.engine.connect() as connection:
+            return [Entry(**row._mapping) for row in connection.execute(query)]
+
+
+def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return which keys of a settings document differ, as paths: `ai.enabled`. Values stay out of the log."""
+    old, new = dict(_leaves(before, "")), dict(_leaves(after, ""))
+    nothing = object()
+    return sorted(key for key in old.keys() | new.keys() if old.get(key, nothing) != new.get(key, nothing))
+
+
+def _leaves(document: Mapping[str, Any], path: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for key, value in document.items():
+        here = f"{path}.{key}" if path else str(key)
+        found += _leaves(value, here) if isinstance(value, Mapping) and value else [(here, value)]
+    return found
