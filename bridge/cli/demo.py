@@ -19,7 +19,7 @@ from rich.panel import Panel
 from bridge.app import Bridge
 from bridge.simulator.drama import Played, play, verdict
 from bridge.simulator.launch import PSAS, PracticeWorld
-from bridge.simulator.stories import PLAIN, SPECIAL, Story
+from bridge.simulator.stories import PLAIN, SPECIAL, TONES, Story
 from bridge.simulator.world import PracticePSA, TicketView
 from bridge.store.runs import Run
 from bridge.web import create_app
@@ -83,10 +83,10 @@ class Demo:
         first = next(iter(self.world.psas))
         for key, psa in self.world.psas.items():
             self.console.rule(f"[bold]{self._label(key)}")
-            stories = (*PLAIN, *SPECIAL) if key == first else PLAIN
+            stories = (*PLAIN, *SPECIAL, *TONES) if key == first else PLAIN
             for story in stories:
                 wrong += self._play(key, psa, story)
-        total = len(PLAIN) * len(self.world.psas) + len(SPECIAL)
+        total = len(PLAIN) * len(self.world.psas) + len(SPECIAL) + len(TONES)
         self.console.print(
             f"\n[bold]{total - wrong} of {total} tickets ended as they should.[/bold]"
             + ("" if not wrong else f" [red]{wrong} did not.[/red]")
@@ -144,9 +144,8 @@ class Demo:
             "redelivered": f"the webhook came twice; the second was answered {played.second}, duplicate",
             "changed": "a technician set the category while the AI was thinking",
         }
-        title = f"{played.after.number}  {story.ticket.title}" + (
-            f"  ({twists[story.twist]})" if story.twist else ""
-        )
+        about = twists.get(story.twist) or story.tone
+        title = f"{played.after.number}  {story.ticket.title}" + (f"  ({about})" if about else "")
         took = f"{run.updated - run.created:.1f} s" if run else "?"
         notes = [note.text for note in played.after.notes if note.internal]
         lines = [

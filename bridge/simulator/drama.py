@@ -13,6 +13,9 @@ from bridge.simulator.world import PracticePSA, TicketView
 TECHNICIANS_CHOICE = "Network / VPN"
 """A category every practice PSA has, and not the one the practice AI would choose."""
 
+NEVER_MOVED = ("owner", "team", "status")
+"""What no story may change: in the demo's settings nothing is escalated."""
+
 
 @dataclass(frozen=True)
 class Played:
@@ -65,7 +68,8 @@ def verdict(played: Played) -> str:
     path = " / ".join(after.category)
     if len(internal) != 1:
         return f"{len(internal)} internal notes instead of one"
-    if any("AI triage" in note.text for note in after.notes if not note.internal):
+    opening = {note.id for note in before.notes}
+    if any("AI triage" in note.text for note in after.notes if not note.internal and note.id not in opening):
         return "our note is visible to the customer"
     if story.note and story.note not in internal[0].text:
         return f"the note does not say '{story.note}'"
@@ -77,6 +81,12 @@ def verdict(played: Played) -> str:
         return "the ticket was written to"
     if story.twist == "redelivered" and played.second != 200:
         return f"the redelivered webhook was answered {played.second}"
-    if story.raised and after.values.get("priority") == before.values.get("priority"):
+    same = after.values.get("priority") == before.values.get("priority")
+    if story.raised and same:
         return "the priority was not raised"
+    if not story.raised and not same:
+        return f"the priority became {after.values.get('priority')}"
+    moved = [name for name in NEVER_MOVED if after.values.get(name) != before.values.get(name)]
+    if moved:
+        return f"{', '.join(moved)} changed, which nothing asks for"
     return ""

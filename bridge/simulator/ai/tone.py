@@ -9,22 +9,24 @@ from dataclasses import dataclass
 from bridge.simulator.ai.words import plain
 
 FURIOUS = (
-    r"unacceptable|furious|lawyer|legal action|solicitor|disgrace|outrageous|ridiculous|worst|cancel (our|the|my)|"
-    r"(leave|switch|terminate|end) .{0,20}(contract|provider)|fed up|sick of|incompetent|inakzeptabel|unverschamt|"
-    r"anwalt|inaceptable|abogado|inadmissible|avocat"
+    r"unacceptable|furious|lawyer|legal action|solicitor|disgrace|outrageous|ridiculous|\bthe worst\b|"
+    r"cancel (our|the|my)|"
+    r"(leave|switch|terminate|end) .{0,20}(contract|provider)|fed up|sick of|incompetent|inakzeptabel|"
+    r"unverschamt|frechheit|anwalt|inaceptable|indignante|abogado|inadmissible|scandaleux|avocat"
 )
 ANNOYED = (
     r"frustrat|annoy|disappoint|still not|still waiting|third time|again and again|"
     r"every (single )?(day|time|week)|"
-    r"no(body| one) (has )?(answer|respond|call|repl)|unhappy|angry|verargert|wutend|enttauscht|enfadad|frustrado|"
-    r"decu|en colere|toujours pas|immer noch nicht"
+    r"no(body| one) (has )?(answer|respond|call|repl)|unhappy|angry|verargert|wutend|enttauscht|"
+    r"immer noch (nicht|kein)|zum (dritten|vierten) mal|enfadad|frustrad|hart[ao] de|tercera vez|sigue sin|"
+    r"\bdecu|en colere|toujours pas|troisieme fois|ras le bol"
 )
 SARCASTIC = (
     r"oh,? (great|wonderful|joy|fantastic)|thanks for nothing|(great|nice|fantastic|brilliant|"
     r"excellent) (job|work)"
     r".{0,40}(again|still|broken|down)|love (it )?(how|that|when)|what a surprise|as (usual|"
     r"always),? (nothing|it)|"
-    r"slow clap|wonderful,? (again|another)|just (great|perfect|wonderful)"
+    r"slow clap|wonderful,? (again|another)|just (great|perfect|wonderful)|take your time, it is not as if"
 )
 FRIENDLY = (
     r"\bthank|thanks|appreciate|no rush|no hurry|grateful|have a (nice|great|good)|kind regards|vielen dank|danke|"
@@ -36,27 +38,39 @@ NOW = (
     r"urgente|inmediat|tout de suite|deadline|outage|ransomware"
 )
 SOON = (
-    r"today|this (morning|afternoon)|before (noon|the meeting|lunch)|in an hour|tomorrow|heute|morgen|hoy|aujourd"
+    r"today|this (morning|afternoon)|before (noon|the meeting|lunch)|in an hour|tomorrow|heute|(?<!guten )morgen|hoy|aujourd|"
+    r"meeting at|quickly"
 )
 LATER = (
-    r"no rush|no hurry|whenever|when you (have|get) (time|a moment|a chance)|low priority|next month|keine eile"
+    r"no rush|no hurry|whenever|when you (have|get) (time|a moment|a chance)|low priority|next month|"
+    r"(keine|nicht) eile|eilt nicht|sin prisa|pas urgent|rien ne presse"
 )
 EVERYONE = (
-    r"every(one|body)\b|all (users|staff|sites|of us|computers|pcs)|whole (office|company|site)|"
-    r"entire (office|company)|"
-    r"nobody can|no one can|company[\s-]wide|outage|ransomware|data loss|server is down|"
-    r"servers? down|alle (mitarbeiter|"
-    r"benutzer)|todos|tous les"
+    r"every(one|body)\b|all (users|staff|sites|of us)|whole (office|company|site)|entire (office|company)|"
+    r"nobody (in .{0,20})?can|no one can|company[\s-]wide|outage|ransomware|data loss|"
+    r"servers? (is|are) down|alle (mitarbeiter|benutzer|kollegen)|niemand kann|todos|nadie puede|tous les|"
+    r"personne ne peut"
 )
 SEVERAL = (
-    r"(our|the|whole) (team|department|floor)|several (people|users|colleagues)|\d+ (users|people)|colleagues"
+    r"\b(our|the|whole) (team|department|floor)\b|several (people|users|colleagues)|\d+ (users|people)|"
+    r"colleagues|all (computers|pcs)|unsere abteilung|notre equipe|nuestro equipo"
 )
 STOPPED = (
     r"(can ?not|can'?t|unable to|could(n'?t| not)) (work|log|sign|access|open|connect|start|do)|"
-    r"stopped|will not start|"
-    r"won'?t (start|turn|boot)|locked out|dead|kann nicht|no puedo|ne peux (pas|plus)"
+    r"stopped|(will not|won'?t) (start|turn|boot)|stays black|locked out|\bdead\b|"
+    r"kann (ich )?(mich )?nicht|no puedo|ne peux (pas|plus)"
 )
-WISH = r"how (do|can) (i|we)|question|would like|wondering|could you tell|is it possible|wish|request"
+WISH = r"how (do|can) (i|we)|question|would like|wondering|could you tell|is it possible|wish|request|replace my"
+
+MOODS = ("friendly", "calm", "tense", "frustrated", "angry")
+PRESSURE = ("there is no hurry", "nothing presses", "it is wanted soon", "it presses", "it cannot wait")
+REACH = (
+    "it is a question or a wish",
+    "one person is hindered",
+    "one person is stopped",
+    "several people are hindered",
+    "the whole company is hindered",
+)
 
 _REPLIES = (
     (
@@ -119,11 +133,10 @@ def scores(title: str, body: str) -> Scores:
     if impact == 5 and not later:
         urgency = max(urgency, 4)
     found = _count(f"{FURIOUS}|{ANNOYED}|{SARCASTIC}|{NOW}|{EVERYONE}|{FRIENDLY}|{STOPPED}", flat)
-    mood = ("friendly", "calm", "tense", "frustrated", "angry")[sentiment - 1]
     return Scores(
         {"sentiment": sentiment, "urgency": urgency, "impact": impact},
         min(95, 55 + 10 * found),
-        f"The wording is {mood}; {'nothing presses' if urgency < 3 else 'it presses'}.",
+        f"The wording is {MOODS[sentiment - 1]}; {PRESSURE[urgency - 1]}; {REACH[impact - 1]}.",
     )
 
 
