@@ -109,8 +109,8 @@ TONES: tuple[Story, ...] = (
     Story(
         PracticeTicket(
             "Access to our shared mailbox",
-            "Hi, I asked last week and am still waiting for access to the shared mailbox of our sales people. It is "
-            "getting a bit frustrating.",
+            "Hi, I asked last week and am still waiting for access to the shared mailbox of our sales people. It "
+            "is getting a bit frustrating.",
         ),
         "applied",
         "Shared mailbox",
@@ -133,8 +133,8 @@ TONES: tuple[Story, ...] = (
     Story(
         PracticeTicket(
             "Mouse AGAIN",
-            "My mouse has been squeaking for a week. This is ridiculous and absolutely unacceptable!! Do you people "
-            "do anything at all?",
+            "My mouse has been squeaking for a week. This is ridiculous and absolutely unacceptable!! Do you "
+            "people do anything at all?",
         ),
         "applied",
         "Hardware",
@@ -157,8 +157,8 @@ TONES: tuple[Story, ...] = (
     Story(
         PracticeTicket(
             "VPN von zu Hause",
-            "Guten Morgen, seit dem Update verbindet sich mein Notebook von zu Hause nicht mehr mit dem VPN. Es eilt "
-            "nicht, am Montag bin ich wieder im Haus. Vielen Dank!",
+            "Guten Morgen, seit dem Update verbindet sich mein Notebook von zu Hause nicht mehr mit dem VPN. Es "
+            "eilt nicht, am Montag bin ich wieder im Haus. Vielen Dank!",
         ),
         "applied",
         "VPN",
@@ -168,8 +168,8 @@ TONES: tuple[Story, ...] = (
     Story(
         PracticeTicket(
             "Papierstau im Drucker",
-            "Der Drucker meldet zum dritten Mal in dieser Woche einen Papierstau. Das ist inakzeptabel, wir zahlen "
-            "viel Geld für Ihren Service!",
+            "Der Drucker meldet zum dritten Mal in dieser Woche einen Papierstau. Das ist inakzeptabel, wir "
+            "zahlen viel Geld für Ihren Service!",
         ),
         "applied",
         "Paper jam",
@@ -180,8 +180,8 @@ TONES: tuple[Story, ...] = (
     Story(
         PracticeTicket(
             "Atasco de papel",
-            "Hola, es la tercera vez que la impresora tiene un atasco de papel. Estoy muy frustrada, por favor vengan "
-            "hoy.",
+            "Hola, es la tercera vez que la impresora tiene un atasco de papel. Estoy muy frustrada, por favor "
+            "vengan hoy.",
         ),
         "applied",
         "Paper jam",
@@ -192,7 +192,8 @@ TONES: tuple[Story, ...] = (
     Story(
         PracticeTicket(
             "Mot de passe oublié",
-            "Bonjour, j'ai oublié mon mot de passe et je ne peux plus ouvrir ma session. Ce n'est pas urgent, merci !",
+            "Bonjour, j'ai oublié mon mot de passe et je ne peux plus ouvrir ma session. Ce n'est pas urgent, merci "
+            "!",
         ),
         "applied",
         "Password reset",

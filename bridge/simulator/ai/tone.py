@@ -38,8 +38,8 @@ NOW = (
     r"urgente|inmediat|tout de suite|deadline|outage|ransomware"
 )
 SOON = (
-    r"today|this (morning|afternoon)|before (noon|the meeting|lunch)|in an hour|tomorrow|heute|(?<!guten )morgen|hoy|aujourd|"
-    r"meeting at|quickly"
+    r"today|this (morning|afternoon)|before (noon|the meeting|lunch)|in an hour|tomorrow|heute|(?<!guten )morgen|"
+    r"hoy|aujourd|meeting at|quickly"
 )
 LATER = (
     r"no rush|no hurry|whenever|when you (have|get) (time|a moment|a chance)|low priority|next month|"
