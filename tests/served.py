@@ -1,0 +1,72 @@
+"""The real server in a process of its own, to be killed and started again at will."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import requests
+
+
+class Served:
+    """`psa-bridge serve` on one configuration. Every start must be ended with `kill` or `stop`."""
+
+    def __init__(self, config: Path, url: str, secrets: dict[str, str]) -> None:
+        self.config, self.url = config, url
+        self.env = {**os.environ, **secrets, "PYTHONWARNINGS": "default"}
+        self.log = config.with_name("serve.log")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, seconds: float = 30) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bridge.cli", "--config", str(self.config), "serve"],
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise AssertionError(f"serve ended with {self.process.returncode}:\n{self.tail()}")
+            try:
+                if requests.get(f"{self.url}/readyz", timeout=2).status_code == 200:
+                    return
+            except requests.RequestException:
+                time.sleep(0.05)
+        raise AssertionError(f"serve did not become ready:\n{self.tail()}")
+
+    def kill(self) -> None:
+        """SIGKILL, as an out-of-memory killer or a power button would."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """SIGTERM; return the exit status."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(30)
+
+    def close(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another psa-bridge command on the same configuration."""
+        return subprocess.run(
+            [sys.executable, "-m", "bridge.cli", "--config", str(self.config), *arguments],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def tail(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:]
