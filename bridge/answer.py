@@ -6,6 +6,7 @@ number ranges (checked here instead), the reason before the decision.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,13 +14,22 @@ from typing import Any, TypeVar
 from bridge.answer_text import extract_json
 from bridge.errors import AnswerRejected
 from bridge.model import Category, Choice, Taxonomy
+from bridge.plaintext import harmless
 
 NONE = "none"
 SCORES = ("sentiment", "urgency", "impact")
 MAX_ENUM = 250
 """Above this many codes the schema names no values (providers refuse longer enums); the check here remains."""
 
+LONGEST_REASON = 240
+"""Characters. One sentence was asked for; more would let ticket text through."""
+ECHO = 10
+"""So many words in a row from our instructions are a repetition; fewer may be chance (the scale's own words)."""
+
 _WHERE = "AI answer"
+_OPAQUE = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[A-Za-z0-9_.+/=-]{24,}|\bsk-[A-Za-z0-9_-]{8,}|\bkey [0-9a-f]{10}\b")
+"""What looks like a key, encoded data or the mark of one of our notes; no reason needs it."""
+_CODE_LINE = re.compile(r"\s*[CP]\d+ \| ")
 
 T = TypeVar("T")
 
@@ -77,7 +87,7 @@ def read_category(text: str, taxonomy: Taxonomy, priorities: Sequence[Choice] = 
     priority = None
     if priorities:
         priority = _member(_text(data, "priority"), priority_codes(priorities), "priority")
-    return CategoryAnswer(category, priority, _confidence(data), _text(data, "reason"))
+    return CategoryAnswer(category, priority, _confidence(data), _reason(data))
 
 
 def read_scores(text: str) -> ScoreAnswer:
@@ -89,7 +99,7 @@ def read_scores(text: str) -> ScoreAnswer:
         if not 1 <= score <= 5:
             raise AnswerRejected(_WHERE, f'"{name}" must be a whole number from 1 to 5')
         scores[name] = score
-    return ScoreAnswer(scores, _confidence(data), _text(data, "reason"))
+    return ScoreAnswer(scores, _confidence(data), _reason(data))
 
 
 def read_reply(text: str) -> str:
@@ -129,6 +139,29 @@ def _text(data: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise AnswerRejected(_WHERE, f'"{name}" is missing or not a text')
     return value
+
+
+def _reason(data: Mapping[str, Any]) -> str:
+    # It is stored and shown, and ticket text may have talked the AI into anything.
+    return _OPAQUE.sub("(withheld)", harmless(_text(data, "reason"), LONGEST_REASON))
+
+
+def without_echo(reason: str, system: str) -> str:
+    """Return a reason, or a remark in its place where it repeats a stretch of our own instructions.
+
+    Lines with codes are left out: a reason may well name a category and its hint.
+    """
+    lines = (line for line in system.splitlines() if not _CODE_LINE.match(line))
+    instructions = " ".join(_words(" ".join(lines)))
+    words = _words(reason)
+    stretches = (" ".join(words[at : at + ECHO]) for at in range(len(words) - ECHO + 1))
+    if any(f" {stretch} " in f" {instructions} " for stretch in stretches):
+        return "(withheld: it repeated the instructions instead of giving a reason)"
+    return reason
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
 
 
 def _integer(data: Mapping[str, Any], name: str) -> int:

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bridge.errors import BridgeError, TemporaryError
-from bridge.model import Capability, Mode, Status, TicketRef, Usage
+from bridge.guards import switched_off
+from bridge.model import Capability, Status, TicketRef, Usage
 from bridge.records import dump_change
 from bridge.settings.model import Organization
 from bridge.store import Store
 from bridge.store.engine import is_unavailable
 from bridge.triage import Acted, Decided, Desk, Facts, Problem, act, decide, report
 from bridge.triage.decide import is_psa_refusal
-from bridge.triage.report import error_text, status_of
+from bridge.triage.report import status_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,10 @@ class Handling:
         desk = self.desk(str(job["connection"]))
         if desk is None or not decided.decisions:
             return {"acted": Acted().dump(), "retry": None}
+        off = switched_off(desk.organization, desk.connection)
+        if off:
+            # It was switched off after the AI was asked; off means that nothing is touched any more.
+            return {**self._skip(job, replace(decided, skip=off)), "acted": Acted().dump()}
         acted = _guarded(lambda: act(desk, _ref(job), decided), lambda problem: Acted(problem=problem))
         return {"acted": acted.dump(), "retry": _retry(acted.problem)}
 
@@ -58,7 +63,7 @@ class Handling:
         acted = Acted.load(state["acted"]["acted"])
         desk = self.desk(str(job["connection"]))
         facts = Facts(str(job["run"]), f"key {job['key']}", decided, acted)
-        status = status_of(facts)
+        status = status_of(facts, modes(desk.organization) if desk else None)
         if desk is None:
             self._record(job, facts, Status.FAILED, "its connection is no longer configured", [])
             return {"retry": None, "finished": True}
@@ -68,7 +73,7 @@ class Handling:
         trouble: Problem | None = None
         if not any(is_psa_refusal(problem) for problem in facts.problems):
             try:
-                notes = self._write_notes(desk, facts, status)
+                notes = self._write_notes(desk, facts)
             except BridgeError as error:
                 trouble = Problem.of(error)
         retry = _retry(trouble)
@@ -82,10 +87,8 @@ class Handling:
     def waiting(self, job: Mapping[str, Any], attempts: int, reason: str) -> None:
         self.store.runs.wait(str(job["run"]), reason, attempts)
 
-    def _write_notes(self, desk: Desk, facts: Facts, status: Status) -> list[str]:
+    def _write_notes(self, desk: Desk, facts: Facts) -> list[str]:
         notes = report(desk, facts, modes=modes(desk.organization))
-        if status is Status.FAILED and not notes and desk.organization.ai.report_errors and _speaks(desk):
-            notes = [(facts.key, error_text(desk, facts, facts.key))]
         if not notes:
             return []
         ticket = desk.adapter.get_ticket(_facts_ref(facts))
@@ -137,11 +140,6 @@ def modes(organization: Organization) -> dict[Capability, str]:
         Capability.CATEGORIZATION: organization.categorization.mode.value,
         Capability.SENTIMENT: organization.sentiment.mode.value,
     }
-
-
-def _speaks(desk: Desk) -> bool:
-    """Tell whether any capability may leave a note at all."""
-    return bool({Mode.SUGGEST.value, Mode.APPLY.value} & set(modes(desk.organization).values()))
 
 
 def _ref(job: Mapping[str, Any]) -> TicketRef:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 
 import requests
 import tenacity
+import urllib3
 from requests.auth import AuthBase
 
 from bridge import __version__
@@ -32,6 +34,9 @@ MAX_ANSWER = 32 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 RETRY_WITHIN = 20.0
 """A Retry-After up to this many seconds is waited for here; a longer one goes to the workflow."""
+LONGEST_WAIT = 86_400.0
+"""Seconds. An upstream that asks for more is asked again after a day."""
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 
 
 @dataclass(frozen=True)
@@ -66,17 +71,20 @@ class Reply:
 
 def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.time) -> float | None:
     """Read the wait the upstream asked for, in seconds; None where there is none or it is nonsense."""
-    milliseconds = headers.get("retry-after-ms")
-    if milliseconds and re.fullmatch(r"\d+(\.\d+)?", milliseconds.strip()):
-        return float(milliseconds) / 1000
+    milliseconds = (headers.get("retry-after-ms") or "").strip()
+    if _NUMBER.fullmatch(milliseconds):
+        return min(float(milliseconds) / 1000, LONGEST_WAIT)
     told = (headers.get("retry-after") or "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", told):
-        return float(told)
+    if _NUMBER.fullmatch(told):
+        return min(float(told), LONGEST_WAIT)
     if told:
         try:
-            return max(0.0, parsedate_to_datetime(told).timestamp() - now())
+            date = parsedate_to_datetime(told)
+            # A date without a zone, or with -0000, is read as UTC; HTTP knows no other zone.
+            instant = date.replace(tzinfo=date.tzinfo or UTC).timestamp()
         except (ValueError, TypeError, OverflowError):
             return None
+        return min(max(0.0, instant - now()), LONGEST_WAIT)
     return None
 
 
@@ -297,7 +305,8 @@ class Http:
                 json=body,
                 data=data,
                 headers=sent,
-                auth=self.auth if authenticated else _anonymous,
+                # Without an auth of its own requests would look into ~/.netrc and overwrite our header.
+                auth=(self.auth if authenticated else None) or _anonymous,
                 timeout=(self.connect_timeout, read_timeout),
                 allow_redirects=False,
                 stream=True,
@@ -317,7 +326,11 @@ class Http:
             raise TemporaryError(where, "the connection broke before the answer was complete") from None
         except requests.exceptions.Timeout:
             raise TemporaryError(where, f"no answer within {read_timeout:.0f} seconds") from None
-        except requests.exceptions.RequestException as error:
+        except urllib3.exceptions.ReadTimeoutError:
+            raise TemporaryError(where, f"no answer within {read_timeout:.0f} seconds") from None
+        except urllib3.exceptions.ProtocolError:
+            raise TemporaryError(where, "the connection broke before the answer was complete") from None
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             raise TemporaryError(where, f"the exchange failed ({type(error).__name__})") from None
         finally:
             self.observe(where, status, self.clock() - started)
@@ -326,7 +339,8 @@ class Http:
         # A server that drips a byte at a time never trips the read time-out, so the whole answer has one too.
         chunks: list[bytes] = []
         size = 0
-        for chunk in response.iter_content(65536):
+        # read1 hands over what has arrived; a plain read would wait for all it was asked for, past any deadline.
+        while chunk := response.raw.read1(65536, decode_content=True):
             size += len(chunk)
             if size > max_bytes:
                 raise PermanentError(where, f"the answer is larger than {max_bytes} bytes")

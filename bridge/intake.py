@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import BridgeError, TemporaryError, WebhookRejected
 from bridge.guards import switched_off
@@ -60,11 +61,20 @@ class Intake:
     def receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
         """Answer one webhook, after storing what it rings for."""
         answer = self._receive(psa, connection_id, request)
-        self.arrived(psa, connection_id if answer.status != 404 else "", str(answer.body["status"]))
+        try:
+            self.arrived(psa, connection_id if answer.status != 404 else "", str(answer.body["status"]))
+        except SQLAlchemyError as error:
+            # The event is stored or refused already; book-keeping must not change the answer.
+            logger.warning("%s: its arrival could not be noted: %s", connection_id, type(error).__name__)
         return answer
 
     def _receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
-        found = self.place(connection_id)
+        try:
+            found = self.place(connection_id)
+        except (BridgeError, SQLAlchemyError) as error:
+            # A secret that cannot be read right now, or the database; the PSA may try again.
+            logger.error("%s: webhook could not be taken: %s", connection_id, type(error).__name__)
+            return Answer(503, {"status": "busy", "reason": "could not be stored; send it again"}, 5)
         if found is None or found[1].psa != psa:
             return Answer(404, {"status": "unknown", "reason": "no such connection here"})
         organization, connection, adapter = found

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from bridge.errors import BridgeError, NotFound, PermanentError
+from bridge.errors import NotFound, PermanentError
 from bridge.guards import switched_off
 from bridge.intake import Intake
 from bridge.model import Change, Field, LeftAlone, TicketRef, VerdictKind
-from bridge.policy import name_of, same
+from bridge.policy import legal, name_of, same
 from bridge.records import load_change
 from bridge.store import Store
 from bridge.store.runs import UNFINISHED, Run
@@ -40,11 +40,12 @@ class People:
         raises; then the suggestion is open again.
         """
         suggestion = self._claimed(suggestion_id)
+        accepted: Accepted | None = None
         try:
             accepted = self._write(suggestion, fields)
-        except BridgeError:
-            self.store.suggestions.move(suggestion_id, "claimed", "open")
-            raise
+        finally:
+            if accepted is None:
+                self.store.suggestions.move(suggestion_id, "claimed", "open")
         self.store.suggestions.move(suggestion_id, "claimed", "accepted")
         self.store.suggestions.judge(
             suggestion.run, VerdictKind.ACCEPTED, by, [change.field for change in accepted.written]
@@ -106,10 +107,16 @@ class People:
         wanted = [load_change(change) for change in suggestion.changes]
         if fields is not None:
             wanted = [change for change in wanted if change.field in fields]
+            if not wanted:
+                raise PermanentError("suggestion", "none of its fields was chosen")
+        taxonomy = desk.adapter.get_taxonomy(ticket, {change.field for change in wanted})
         stale, todo = [], []
         for change in wanted:
             now = ticket.value(change.field)
-            if same(now, change.before) or same(now, change.after):
+            if not legal(taxonomy, change.field, change.after):
+                why = f"{name_of(change.after)} cannot be chosen here any more"
+                stale.append(LeftAlone(change.field, why, change.capability))
+            elif same(now, change.before) or same(now, change.after):
                 todo.append(replace(change, before=now))
             else:
                 why = f"it was changed to {name_of(now)} meanwhile"

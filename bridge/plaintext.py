@@ -6,12 +6,18 @@ import re
 import unicodedata
 
 _SPACE = re.compile(r"\s+")
-_SCHEME = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,20}):(?=//|[^\s/])")
-_LIVE_SCHEMES = frozenset(
-    {"http", "https", "ftp", "file", "data", "javascript", "mailto", "tel", "vbscript", "ms-settings"}
+_SCHEME = re.compile(r"(?i)(?<![a-z])(mailto|tel|data|javascript|vbscript|file|ms-[a-z]{2,20}):(?=\S)")
+_WWW = re.compile(r"(?i)www\.")
+_ENTITY = re.compile(r"&(?=#?\w{1,31};)")
+_STACKED = re.compile(
+    r"([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{3})[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
 )
-_WWW = re.compile(r"(?i)\bwww\.")
-_MARKUP = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")", "`": "'", "“": "'", "”": "'", '"': "'", "|": "/"})
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks that show nothing. Variation selectors are dropped too; they can carry hidden text."""
+_MARKUP = str.maketrans(
+    {"<": "‹", ">": "›", "[": "(", "]": ")", "`": "'", "|": "/", "\uff1c": "‹", "\uff1e": "›"}
+    | dict.fromkeys('"“”„‟″〝〞〟＂', "'")
+)
 
 
 class Ours(str):
@@ -23,16 +29,20 @@ class Ours(str):
 def harmless(text: str, limit: int = 400) -> str:
     """Return foreign text as one harmless line of at most `limit` characters.
 
-    Line breaks become spaces, so that it cannot pose as a line of ours; brackets and angle brackets are
-    replaced, so that no link, image or tag survives; URL schemes are broken, so that nothing is clickable;
-    control, zero-width and direction-changing characters are dropped, so that what is read is what is there.
+    Line breaks become spaces, so that it cannot pose as a line of ours; brackets, quotation marks and angle
+    brackets are replaced, so that no link, image, tag or end of a quotation survives; URL schemes and character
+    references are broken, so that nothing is clickable; control, zero-width and direction-changing characters are
+    dropped, so that what is read is what is there.
     """
-    visible = "".join(
-        " " if ch.isspace() else ch
-        for ch in unicodedata.normalize("NFC", text)
-        if ch.isspace() or unicodedata.category(ch) not in ("Cc", "Cf", "Cs", "Co", "Cn")
-    )
-    line = _SPACE.sub(" ", visible).strip().translate(_MARKUP)
-    line = _SCHEME.sub(lambda m: f"{m[1]}[:]" if m[1].lower() in _LIVE_SCHEMES else m[0], line)
-    line = _WWW.sub("www[.]", line)
+    visible = "".join(" " if ch.isspace() else ch for ch in unicodedata.normalize("NFC", text) if _visible(ch))
+    line = _SPACE.sub(" ", _STACKED.sub(r"\1", visible)).strip().translate(_MARKUP)
+    line = _SCHEME.sub(r"\1(:)", line.replace("://", "(:)//"))
+    line = _ENTITY.sub("& ", _WWW.sub("www(.)", line))
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def _visible(ch: str) -> bool:
+    if ch.isspace():
+        return True
+    selector = "\ufe00" <= ch <= "\ufe0f" or "\U000e0100" <= ch <= "\U000e01ef"
+    return not (selector or ch in _UNSEEN or unicodedata.category(ch) in ("Cc", "Cf", "Cs", "Co", "Cn"))

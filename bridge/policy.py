@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from bridge.model import (
@@ -137,8 +137,10 @@ class _Builder:
             if wish is best:
                 continue
             if order.index(wish.mode) > order.index(best.mode):
-                # An applied raise is not held back by a higher value that is only suggested.
+                # An applied raise is not held back by a higher value that is only suggested; accepting that one
+                # later starts from what is applied now.
                 kept.append(wish)
+                best.change = replace(best.change, before=wish.change.after)
                 continue
             lower, higher = name_of(wish.change.after), name_of(best.change.after)
             why = f"{lower} was proposed too; {higher} is higher or the same"
@@ -172,6 +174,9 @@ def _categorize(b: _Builder, settings: Categorization, decision: Decision, taxon
     sure = decision.confidence
     if decision.category is None:
         b.leave(Field.CATEGORY, "none of the categories fits", capability)
+    elif not legal(taxonomy, Field.CATEGORY, decision.category):
+        # The ticket was moved, or the lists were changed, since the AI was asked.
+        b.leave(Field.CATEGORY, f"{decision.category.path} is not among the categories here any more", capability)
     else:
         unsure = mode is Mode.APPLY and sure < settings.min_confidence
         why = f"{sure} % sure" + (f", below the {settings.min_confidence} % needed to apply" if unsure else "")
@@ -179,13 +184,35 @@ def _categorize(b: _Builder, settings: Categorization, decision: Decision, taxon
     priority = decision.values.get(Field.PRIORITY)
     if priority is None:
         return
-    if mode is Mode.APPLY and not _higher(taxonomy, Field.PRIORITY, priority, b.ticket.value(Field.PRIORITY)):
-        if not same(priority, b.ticket.value(Field.PRIORITY)):
-            b.leave(Field.PRIORITY, f"{priority.name} was proposed, which is not higher", capability)
+    if not legal(taxonomy, Field.PRIORITY, priority):
+        b.leave(Field.PRIORITY, f"{priority.name} cannot be chosen here any more", capability)
+        return
+    present = b.ticket.value(Field.PRIORITY)
+    if (
+        mode is Mode.APPLY
+        and not same(priority, present)
+        and not _higher(taxonomy, Field.PRIORITY, priority, present)
+    ):
+        b.leave(Field.PRIORITY, f"{priority.name} was proposed, which is not higher", capability)
         return
     if mode is Mode.APPLY and sure < settings.min_confidence:
         mode = Mode.SUGGEST
     b.wish(Field.PRIORITY, priority, "proposed with the category", capability, mode)
+
+
+def at_least(choices: Sequence[Choice], held: Value | None, wanted: Value) -> bool:
+    """Tell whether a held value is as serious as the wanted one or more, by the order of the PSA's list."""
+    ranks = {choice.id: rank for rank, choice in enumerate(choices)}
+    if held is None or _id(held) not in ranks or _id(wanted) not in ranks:
+        return False
+    return ranks[_id(held)] >= ranks[_id(wanted)]
+
+
+def legal(taxonomy: Taxonomy, field_: Field, value: Value) -> bool:
+    """Tell whether a value may be written to a field: a member of its list, by id."""
+    if isinstance(value, Category):
+        return field_ is Field.CATEGORY and value.ids in {category.ids for category in taxonomy.categories}
+    return any(choice.id == value.id for choice in taxonomy.choices.get(field_, ()))
 
 
 def _higher(taxonomy: Taxonomy, field_: Field, wanted: Choice, present: Value | None) -> bool:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError, nodes
-from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bridge.errors import ConfigError, PermanentError
@@ -24,6 +24,17 @@ from bridge.plaintext import Ours, harmless
 PROMPTS = ("categorize.md.j2", "sentiment.md.j2", "reply.md.j2")
 NOTES = ("note.md.j2", "error_note.md.j2")
 BLOCKS = ("system", "user")
+_TROUBLE = (
+    TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+    OSError,
+)
+"""What a template of the operator's can raise while it is read or rendered."""
 
 
 def shipped(name: str) -> Path:
@@ -61,7 +72,7 @@ class Prompts:
     def __init__(self, folder: Path | None) -> None:
         self.folders = [folder] if folder is not None else []
         self.folders.append(shipped("prompts"))
-        loader = FileSystemLoader([str(path) for path in self.folders])
+        loader = _Folders([str(path) for path in self.folders])
         self._prompts = _environment(loader)
         self._notes = _environment(loader)
         self._notes.finalize = _for_note
@@ -78,7 +89,7 @@ class Prompts:
                 if block not in template.blocks:
                     raise PermanentError(f"template {name}", f"has no block '{block}'; add {{% block {block} %}}")
                 texts.append("".join(template.blocks[block](template.new_context(dict(context)))).strip())
-        except (TemplateError, SecurityError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        except _TROUBLE as error:
             raise self._explained(name, error) from None
         system, user = texts
         fingerprint = hashlib.sha256(f"{name}\n{system}".encode()).hexdigest()[:12]
@@ -88,7 +99,7 @@ class Prompts:
         """Render a note; every inserted value is made harmless on the way, and blank lines are folded."""
         try:
             text = self._notes.get_template(name).render(dict(context))
-        except (TemplateError, SecurityError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        except _TROUBLE as error:
             raise self._explained(name, error) from None
         lines = [line.rstrip() for line in text.strip().splitlines()]
         return "\n".join(line for line in lines if line)
@@ -133,10 +144,25 @@ class Prompts:
         for frame in traceback.extract_tb(error.__traceback__):
             if frame.filename.endswith(".j2"):
                 file, line = frame.filename, frame.lineno
-        message = getattr(error, "message", None) or str(error)
-        problem = PermanentError(f"template {file}:{line or '?'}", str(message))
+        problem = PermanentError(f"template {file}:{line or '?'}", _message(error))
         problem.__dict__["line"] = line
         return problem
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, TemplateError):
+        return error.message or type(error).__name__
+    # The texts of these may quote the value they stumbled over, which may be ticket text.
+    return str(error) if isinstance(error, TypeError | OSError) else f"fails with {type(error).__name__}"
+
+
+class _Folders(FileSystemLoader):
+    """Also notices a file that appears in an earlier folder after the same name was read from a later one."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        text, path, fresh = super().get_source(environment, template)
+        earlier = list(itertools.takewhile(lambda folder: Path(folder) / template != Path(path), self.searchpath))
+        return text, path, lambda: fresh() and not any((Path(folder) / template).is_file() for folder in earlier)
 
 
 def _line_of(error: PermanentError) -> int:

@@ -10,7 +10,6 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -24,18 +23,34 @@ class Reach(Enum):
     LAN = "lan"  # http or https, private addresses too: local AI servers
 
 
-class ForbiddenError(requests.exceptions.ConnectionError):
-    """The connected address is outside the client's reach."""
+class ForbiddenError(Exception):
+    """The connected address is outside the client's reach.
+
+    It is no OSError, or urllib3 would take it for a lost connection.
+    """
 
 
 def _check_peer(reach: Reach, peer: str) -> None:
     address = ipaddress.ip_address(peer.split("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
+    address = _inner(address)
     if address.is_link_local or address.is_multicast or address.is_unspecified:
         raise ForbiddenError(f"the address {address} is link-local, multicast or unspecified")
     if reach is Reach.PUBLIC and not address.is_global:
         raise ForbiddenError(f"the address {address} is not a public one")
+
+
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def _inner(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the IPv4 address that an IPv6 one stands for (mapped, 6to4, NAT64), or the address itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def _guarded(reach: Reach) -> type[HTTPAdapter]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
 
@@ -58,6 +60,26 @@ def open_engine(url: str, durability: Durability, *, pool_size: int = 2) -> sa.E
             connection.create_function("unixepoch", 1, lambda _modifier: time.time())
 
     return engine
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row in the caller's transaction unless its key is taken; tell whether it was inserted."""
+    return bool(connection.execute(_insert(connection, table).values(row).on_conflict_do_nothing()).rowcount)
+
+
+def put(
+    connection: sa.Connection, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any], **update: Any
+) -> None:
+    """Insert or change the row of a key in one statement, so that two writers cannot both insert.
+
+    `update` replaces values where the row is there already, for example `revision=table.c.revision + 1`.
+    """
+    statement = _insert(connection, table).values({**key, **values})
+    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_={**dict(values), **update}))
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def is_unavailable(error: BaseException) -> bool:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from bridge.model import Status, TicketRef, Usage
+from bridge.store.engine import insert_new
 from bridge.store.tables import runs
 
 UNFINISHED = (Status.PENDING, Status.WAITING)
@@ -101,10 +101,8 @@ class RunLog:
             "updated": at,
             "status": Status.PENDING.value,
         }
-        try:
-            with connection.begin_nested():
-                connection.execute(sa.insert(runs).values(row))
-        except IntegrityError:
+        # A savepoint would be the outermost transaction on SQLite: releasing it commits the row without its job.
+        if not insert_new(connection, runs, row):
             return None
         return Run(
             id_, organization, ref.connection, ref.id, "", origin, row["note_key"], at, at, None,

@@ -8,13 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bridge.store.engine import insert_new, put
 from bridge.store.tables import alarms, overrides, users, vault, watermarks
-
-
-def _put(connection: sa.Connection, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    where = sa.and_(*(table.c[name] == value for name, value in key.items()))
-    if not connection.execute(sa.update(table).where(where).values(**values)).rowcount:
-        connection.execute(sa.insert(table).values(**key, **values))
 
 
 @dataclass(frozen=True)
@@ -46,14 +41,12 @@ class Overrides:
 
     def set(self, organization: str, document: Mapping[str, Any], by: str) -> None:
         with self.engine.begin() as connection:
-            present = connection.scalar(
-                sa.select(overrides.c.revision).where(overrides.c.organization == organization)
-            )
-            _put(
+            put(
                 connection,
                 overrides,
                 {"organization": organization},
-                {"document": dict(document), "by": by, "at": self.now(), "revision": (present or 0) + 1},
+                {"document": dict(document), "by": by, "at": self.now(), "revision": 1},
+                revision=overrides.c.revision + 1,
             )
 
     def remove(self, organization: str) -> None:
@@ -75,7 +68,7 @@ class VaultTable:
 
     def put(self, name: str, token: bytes) -> None:
         with self.engine.begin() as connection:
-            _put(connection, vault, {"name": name}, {"token": token, "at": self.now()})
+            put(connection, vault, {"name": name}, {"token": token, "at": self.now()})
 
     def delete(self, name: str) -> bool:
         with self.engine.begin() as connection:
@@ -114,12 +107,12 @@ class Users:
     def put(self, name: str, role: str, password: str) -> None:
         """Add or change a user; every change ends the user's sessions."""
         with self.engine.begin() as connection:
-            epoch = connection.scalar(sa.select(users.c.epoch).where(users.c.name == name))
-            _put(
+            put(
                 connection,
                 users,
                 {"name": name},
-                {"role": role, "password": password, "created": self.now(), "epoch": (epoch or 0) + 1},
+                {"role": role, "password": password, "created": self.now(), "epoch": 1},
+                epoch=users.c.epoch + 1,
             )
 
     def remove(self, name: str) -> bool:
@@ -143,7 +136,7 @@ class Watermarks:
     def set(self, name: str, at: float | None = None, note: str = "") -> None:
         with self.engine.begin() as connection:
             value = self.now() if at is None else at
-            _put(connection, watermarks, {"name": name}, {"at": value, "note": note})
+            put(connection, watermarks, {"name": name}, {"at": value, "note": note})
 
 
 @dataclass(frozen=True)
@@ -170,14 +163,11 @@ class Alarms:
     def set(self, name: str, organization: str, text: str) -> bool:
         """Raise an alarm; tell whether it is new."""
         with self.engine.begin() as connection:
-            known = connection.scalar(sa.select(alarms.c.name).where(alarms.c.name == name))
-            if known:
-                connection.execute(sa.update(alarms).where(alarms.c.name == name).values(text=text))
-                return False
-            connection.execute(
-                sa.insert(alarms).values(name=name, organization=organization, text=text, since=self.now())
-            )
-            return True
+            row = {"name": name, "organization": organization, "text": text, "since": self.now()}
+            if insert_new(connection, alarms, row):
+                return True
+            connection.execute(sa.update(alarms).where(alarms.c.name == name).values(text=text))
+            return False
 
     def clear(self, name: str) -> bool:
         with self.engine.begin() as connection:

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bridge.ai import Completion, Prompt
-from bridge.answer import category_schema, priority_codes, read_category, read_scores, score_schema
+from bridge.answer import (
+    category_schema,
+    priority_codes,
+    read_category,
+    read_scores,
+    score_schema,
+    without_echo,
+)
 from bridge.errors import AnswerRejected, AuthRejected, BridgeError, NotFound, Paused, TemporaryError
 from bridge.guards import guard
 from bridge.model import Capability, Category, Choice, Decision, Field, Taxonomy, Ticket, TicketRef, Value
@@ -134,7 +141,9 @@ def decide(desk: Desk, ref: TicketRef, earlier: Decided | None = None) -> Decide
     return Decided(
         ticket.number,
         ticket.url,
-        seen={field_: ticket.value(field_) for field_ in desk.adapter.writes},
+        # What an earlier try saw counts: a person may have changed the ticket since.
+        seen={field_: ticket.value(field_) for field_ in desk.adapter.writes}
+        | dict(earlier.seen if earlier else {}),
         decisions=tuple(decisions),
         problems=tuple(result for result in asked if isinstance(result, Problem)),
         not_run=guarded.why_not,
@@ -225,8 +234,9 @@ def compose(desk: Desk, organization: Organization, ticket: Ticket, capability: 
         # The beginning of a ticket says what it is about; logs and histories follow.
         return prompt(render(text[: max(500, len(text) // 4)] + "\n[shortened]"), None)
 
-    full = prompt(render(text), shortened if len(text) > 1000 else None)
-    return Question(capability, full, max_tokens, lambda answer, got: read(answer, got, full.fingerprint))
+    rendered = render(text)
+    full = prompt(rendered, shortened if len(text) > 1000 else None)
+    return Question(capability, full, max_tokens, lambda answer, got: read(answer, got, rendered))
 
 
 def category_context(desk: Desk, taxonomy: Taxonomy, priorities: Collection[Choice]) -> dict[str, Any]:
@@ -261,11 +271,11 @@ def ticket_context(ticket: Ticket, text: str) -> dict[str, str]:
     }
 
 
-Reader = Callable[[str, Completion, str], Decision]
+Reader = Callable[[str, Completion, Rendered], Decision]
 
 
 def _category_reader(taxonomy: Taxonomy, priorities: Collection[Choice]) -> Reader:
-    def read(text: str, got: Completion, fingerprint: str) -> Decision:
+    def read(text: str, got: Completion, asked: Rendered) -> Decision:
         answer = read_category(text, taxonomy, list(priorities))
         plain = (
             Category(answer.category.type, answer.category.subtype, answer.category.item)
@@ -275,19 +285,21 @@ def _category_reader(taxonomy: Taxonomy, priorities: Collection[Choice]) -> Read
         return Decision(
             Capability.CATEGORIZATION, plain,
             {Field.PRIORITY: answer.priority} if answer.priority else {},
-            confidence=answer.confidence, reason=answer.reason, provider=got.provider, model=got.model,
-            fingerprint=fingerprint, usage=got.usage, remarks=got.remarks,
+            confidence=answer.confidence, reason=without_echo(answer.reason, asked.system),
+            provider=got.provider, model=got.model, fingerprint=asked.fingerprint, usage=got.usage,
+            remarks=got.remarks,
         )  # fmt: skip
 
     return read
 
 
 def _score_reader() -> Reader:
-    def read(text: str, got: Completion, fingerprint: str) -> Decision:
+    def read(text: str, got: Completion, asked: Rendered) -> Decision:
         answer = read_scores(text)
         return Decision(
-            Capability.SENTIMENT, scores=answer.scores, confidence=answer.confidence, reason=answer.reason,
-            provider=got.provider, model=got.model, fingerprint=fingerprint, usage=got.usage,
+            Capability.SENTIMENT, scores=answer.scores, confidence=answer.confidence,
+            reason=without_echo(answer.reason, asked.system), provider=got.provider, model=got.model,
+            fingerprint=asked.fingerprint, usage=got.usage,
             remarks=got.remarks,
         )  # fmt: skip
 

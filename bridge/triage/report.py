@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.errors import PermanentError
@@ -32,8 +32,8 @@ class Facts:
         return (*self.decided.problems, *acted)
 
 
-def status_of(facts: Facts) -> Status:
-    """Tell how a run ended."""
+def status_of(facts: Facts, modes: Mapping[Capability, str] | None = None) -> Status:
+    """Tell how a run ended. A run that found nothing to change has the status of its furthest mode."""
     plan = facts.acted.plan
     if facts.decided.skip:
         return Status.SKIPPED
@@ -47,17 +47,30 @@ def status_of(facts: Facts) -> Status:
         return Status.SUGGESTED
     if plan.shadow:
         return Status.SHADOWED
-    return Status.APPLIED if _may_note(facts) else Status.SHADOWED
+    went = {(modes or {}).get(decision.capability, "apply") for decision in facts.decided.decisions}
+    if "apply" in went:
+        return Status.APPLIED
+    return Status.SUGGESTED if "suggest" in went else Status.SHADOWED
 
 
 def report(desk: Desk, facts: Facts, *, modes: dict[Capability, str]) -> list[tuple[str, str]]:
     """Return the notes to write as (key, text); none for a skipped run or one that is only shadowed.
 
-    One note tells everything; with separate notes, one per capability. An error note follows `report_errors`.
+    One note tells everything; with separate notes, one per capability. Where nothing was decided or the PSA did
+    not take it, one error note follows `report_errors`; a capability in shadow mode has none.
     """
-    if facts.decided.skip:
+    spoken = {capability for capability, mode in modes.items() if mode in ("suggest", "apply")}
+    if facts.decided.skip or not spoken:
         return []
-    groups = _groups(facts, modes, separate=desk.organization.separate_notes)
+    decided = {decision.capability for decision in facts.decided.decisions} & spoken
+    if facts.acted.problem or not decided:
+        told = any(problem.capability is None or problem.capability in spoken for problem in facts.problems)
+        wanted = told and desk.organization.ai.report_errors
+        return [(facts.key, error_text(desk, facts, facts.key, spoken))] if wanted else []
+    failed = {problem.capability for problem in facts.problems if problem.capability} & spoken
+    groups = [spoken]
+    if desk.organization.separate_notes:
+        groups = [{capability} for capability in Capability if capability in decided | failed]
     notes = []
     for number, capabilities in enumerate(groups):
         key = facts.key if number == 0 else f"{facts.key}-{number + 1}"
@@ -67,16 +80,18 @@ def report(desk: Desk, facts: Facts, *, modes: dict[Capability, str]) -> list[tu
     return notes
 
 
-def error_text(desk: Desk, facts: Facts, key: str) -> str:
+def error_text(desk: Desk, facts: Facts, key: str, capabilities: Collection[Capability] | None = None) -> str:
     """Render the error note: what failed, in the reader's words, and what to do."""
+    about = set(Capability) if capabilities is None else set(capabilities)
     return _rendered(
         desk,
         "error_note.md.j2",
         {
-            "problems": [_problem_line(problem) for problem in facts.problems]
+            "problems": [_problem_line(p) for p in facts.problems if p.capability is None or p.capability in about]
             + [
                 {"what": f"{left.field.value} was not changed", "why": left.why, "advice": ""}
                 for left in facts.acted.refused
+                if left.capability in about
             ],
             "run": facts.run,
             "key": key,
@@ -84,36 +99,21 @@ def error_text(desk: Desk, facts: Facts, key: str) -> str:
     )
 
 
-def _groups(facts: Facts, modes: dict[Capability, str], *, separate: bool) -> list[set[Capability]]:
-    """Return which capabilities share a note; a capability in shadow mode is in none."""
-    spoken = {capability for capability, mode in modes.items() if mode in ("suggest", "apply")}
-    if not separate:
-        return [spoken] if spoken else []
-    present = {decision.capability for decision in facts.decided.decisions}
-    failed = {problem.capability for problem in facts.decided.problems if problem.capability}
-    return [{capability} for capability in Capability if capability in spoken & (present | failed)] or [spoken]
-
-
-def _may_note(facts: Facts) -> bool:
-    return bool(facts.acted.plan.left_alone or facts.acted.refused)
-
-
 def _note(desk: Desk, facts: Facts, capabilities: set[Capability], key: str) -> str:
     decisions = [decision for decision in facts.decided.decisions if decision.capability in capabilities]
-    psa_trouble = facts.acted.problem is not None
-    if psa_trouble or not decisions:
-        failed = psa_trouble or any(p.capability in capabilities or p.capability is None for p in facts.problems)
-        return error_text(desk, facts, key) if failed and desk.organization.ai.report_errors else ""
-    plan = facts.acted.plan
     report_errors = desk.organization.ai.report_errors
+    if not decisions:
+        return error_text(desk, facts, key, capabilities) if report_errors else ""
+    plan = facts.acted.plan
+    suggested = [_change(change) for change in plan.suggest if change.capability in capabilities]
     context = {
         "decisions": [_decision(desk, decision) for decision in decisions],
         "applied": [_change(change) for change in plan.apply if change.capability in capabilities],
-        "suggested": [_change(change) for change in plan.suggest if change.capability in capabilities],
+        "suggested": suggested,
         "left_alone": [_left(left) for left in _unique(plan.left_alone, capabilities)],
         "refused": [_left(left) for left in facts.acted.refused if left.capability in capabilities],
         "problems": [_problem_line(p) for p in facts.problems if report_errors and p.capability in capabilities],
-        "suggestion_url": Ours(facts.suggestion_url) if plan.suggest else "",
+        "suggestion_url": Ours(facts.suggestion_url) if suggested else "",
         "cannot_hold": _cannot_hold(desk, decisions),
         "answered_by": list(dict.fromkeys(f"{d.provider} {d.model}" for d in decisions)),
         "run": facts.run,
