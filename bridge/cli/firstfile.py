@@ -44,7 +44,7 @@ class Answers:
     def text(self, *, database: str = "sqlite:///var/bridge.db") -> str:
         """Return the file. Only the chosen connection is in it, switched on."""
         lines = [
-            "# Written by `psa-bridge init`. What is not here has a safe default; bridge.example.yaml shows every key.",
+            "# Written by `psa-bridge init`. bridge.example.yaml shows every other key and its default.",
             "# A secret is a reference: env:NAME, file:/path or vault:name.",
             "",
             "server:",

@@ -10,10 +10,11 @@ import click
 
 from bridge.cli.frame import Frame, pass_frame
 from bridge.cli.signals import until_signalled
-from bridge.errors import ConfigError, PermanentError
+from bridge.errors import BridgeError, ConfigError, PermanentError
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
+    from bridge.settings.model import Connection
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,8 @@ def _announce(bridge: Bridge, listening: str) -> None:
             url = f"{settings.server.public_url.rstrip('/')}/webhooks/{connection.psa}/{connection.id}"
             state = "on" if connection.enabled else "switched off"
             logger.info("connection %s (%s): webhooks at %s", connection.id, state, url)
+            if connection.enabled:
+                _warn_of_credentials(bridge, connection)
     if not any_on:
         logger.warning("no connection is enabled, so nothing will run; set `enabled: true` on one")
     for inactive in bridge.readiness().detail.get("inactive", ()):
@@ -102,6 +105,13 @@ def _announce(bridge: Bridge, listening: str) -> None:
             "for each further one",
             settings.server.workers,
         )
+
+
+def _warn_of_credentials(bridge: Bridge, connection: Connection) -> None:
+    try:
+        bridge.adapter(connection)
+    except BridgeError as error:
+        logger.warning("connection %s cannot be used: %s", connection.id, error)
 
 
 @click.command()
