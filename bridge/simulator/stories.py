@@ -192,8 +192,8 @@ TONES: tuple[Story, ...] = (
     Story(
         PracticeTicket(
             "Mot de passe oublié",
-            "Bonjour, j'ai oublié mon mot de passe et je ne peux plus ouvrir ma session. Ce n'est pas urgent, merci "
-            "!",
+            "Bonjour, j'ai oublié mon mot de passe et je ne peux plus ouvrir ma session. Ce n'est pas urgent. "
+            "Merci !",
         ),
         "applied",
         "Password reset",
