@@ -180,6 +180,7 @@ class Bridge:
             model=model or configured.model,
             api_version=configured.api_version,
             timeout_seconds=configured.timeout_seconds,
+            options=configured.options,
             typed_in_console=organization.ai.typed(configured),
             prices={
                 name: Price(price.input, price.output, price.cached)

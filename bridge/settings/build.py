@@ -36,7 +36,8 @@ def _tuples(entries: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _provider(entries: Mapping[str, Any]) -> Provider:
-    return Provider(**{key: entries[key] for key in _PROVIDER})
+    options = {key: value for key, value in entries["options"].items() if value is not None}
+    return Provider(**{key: entries[key] for key in _PROVIDER}, options=options)
 
 
 def _ai(entries: Mapping[str, Any], typed: frozenset[str]) -> AI:

@@ -54,6 +54,7 @@ class Provider:
     model: str | None = None
     api_version: str | None = None
     timeout_seconds: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from bridge.settings.shape import AnyField, Problem, check, display, inside, sec
 from bridge.settings.yamlfile import DEPTH_LIMIT, KeyPath
 
 CONNECTION_KEYS = frozenset({"enabled", "when", "delay_seconds", "sweep_minutes"})
-BOUND_TO_PROVIDER = ("api_key", "base_url", "model", "api_version", "timeout_seconds")
+BOUND_TO_PROVIDER = ("api_key", "base_url", "model", "api_version", "timeout_seconds", "options")
 
 Data = Mapping[str, Any]
 

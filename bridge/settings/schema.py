@@ -57,6 +57,30 @@ class PriceSchema(Schema):
     output = Amount(0, 1e6, required=True, metadata=said("USD per million tokens answered."))
 
 
+class ProviderOptionsSchema(Schema):
+    reasoning_effort = Line(
+        load_default=None,
+        allow_none=True,
+        metadata=said("How long a reasoning model thinks, in the provider's words; null: its default."),
+    )
+    cap_parameter = Word(
+        ("max_tokens", "max_completion_tokens"),
+        load_default=None,
+        allow_none=True,
+        metadata=said("What the server calls the limit of an answer; null: as usual for the provider."),
+    )
+    data_collection = Word(
+        ("deny", "allow"),
+        load_default=None,
+        allow_none=True,
+        metadata=said("openrouter: whether providers that store prompts may be used; null: deny."),
+    )
+    zdr = Switch(load_default=None, allow_none=True, metadata=said("openrouter: zero-retention endpoints only."))
+    models = fields.List(
+        Line(), load_default=None, allow_none=True, metadata=said("openrouter: its own fallback models, in order.")
+    )
+
+
 def _provider_fields(providers: Mapping[str, ProviderRules]) -> dict[str, fields.Field[Any]]:
     return {
         "provider": Word(tuple(providers), required=True, metadata=said("Which AI service or server answers.")),
@@ -88,6 +112,11 @@ def _provider_fields(providers: Mapping[str, ProviderRules]) -> dict[str, fields
             load_default=None,
             allow_none=True,
             metadata=said("Longest wait for one answer; null: 60, provider local 300."),
+        ),
+        "options": fields.Nested(
+            ProviderOptionsSchema(),
+            load_default=lambda: ProviderOptionsSchema().load({}),
+            metadata=said("Settings of one provider that are seldom needed."),
         ),
     }
 
