@@ -10,13 +10,14 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from bridge.errors import AuthRejected, NotFound
 from bridge.model import Category, Choice, Field, Taxonomy
-from psa_adapters.connectwise.cache import Cache
+from psa_adapters.cache import Cache
 from psa_adapters.connectwise.client import Client, Record
 
+T = TypeVar("T")
 CACHE_SECONDS = 15 * 60.0
 
 LEVELS = tuple(Choice(name, name) for name in ("Low", "Medium", "High"))
@@ -34,8 +35,7 @@ class Lists:
 
     def __init__(self, client: Client, clock: Callable[[], float]) -> None:
         self._client = client
-        self._categories: Cache[tuple[Category, ...]] = Cache(CACHE_SECONDS, clock)
-        self._choices: Cache[tuple[Choice, ...]] = Cache(CACHE_SECONDS, clock)
+        self._cache = Cache(clock)
 
     def taxonomy(self, board: str, fields: Collection[Field], *, fresh: bool) -> Taxonomy:
         """Return what may be chosen on a board; lists of `fields` ConnectWise does not have are absent."""
@@ -45,15 +45,16 @@ class Lists:
                 choices[field] = LEVELS
             elif field in (Field.PRIORITY, Field.OWNER):
                 load = self.priorities if field is Field.PRIORITY else self.owners
-                choices[field] = self._choices.get(field, load, fresh=fresh)
+                choices[field] = self._kept(field, load, fresh)
             elif field in (Field.TEAM, Field.STATUS):
-                choices[field] = self._choices.get(
-                    (board, field), partial(self._of_board, board, field), fresh=fresh
-                )
+                choices[field] = self._kept((board, field), partial(self._of_board, board, field), fresh)
         return Taxonomy(self.categories(board, fresh=fresh), choices)
 
     def categories(self, board: str, *, fresh: bool = False) -> tuple[Category, ...]:
-        return self._categories.get(board, lambda: self._categories_of(board), fresh=fresh)
+        return self._kept(board, lambda: self._categories_of(board), fresh)
+
+    def _kept(self, key: object, load: Callable[[], T], fresh: bool) -> T:
+        return self._cache.get(key, load, seconds=CACHE_SECONDS, fresh=fresh)
 
     def _categories_of(self, board: str) -> tuple[Category, ...]:
         types, subtypes, items, rows = (

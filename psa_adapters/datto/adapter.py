@@ -11,8 +11,8 @@ from marshmallow import Schema
 from bridge.errors import NotFound, PermanentError, TemporaryError, ValueRejected
 from bridge.model import Category, Change, Choice, Field, Finding, Message, Taxonomy, Ticket, TicketRef
 from psa_adapters.base import Doorbell, Registration, Runtime, WebhookRequest
+from psa_adapters.cache import Cache
 from psa_adapters.datto import answers, lists, webhook
-from psa_adapters.datto.cache import Cache
 from psa_adapters.datto.checking import Checker, read_usage
 from psa_adapters.datto.client import LABEL, Client, condition
 from psa_adapters.datto.lists import Picklists
@@ -56,8 +56,7 @@ class Datto:
         self._connection = connection
         self._secret: str = options["webhook"]["secret"]
         self._client = Client(options, runtime)
-        self._lists: Cache[Picklists] = Cache(runtime.clock, seconds=HOUR)
-        self._usage: Cache[tuple[int, int] | None] = Cache(runtime.clock, seconds=USAGE_SECONDS)
+        self._cache = Cache(runtime.clock)
         self._people = People(self._client, runtime)
         self._notes = Notes(self._client, self._people, self._note_lists, options, runtime)
         self._hooks = Hooks(self._client, connection, self._secret)
@@ -74,10 +73,13 @@ class Datto:
     # Lists
 
     def _ticket_lists(self, *, within: float | None = None, fresh: bool = False) -> Picklists:
-        return self._lists.get("Tickets", lambda: self._read_lists("Tickets"), within=within, fresh=fresh)
+        return self._picklists("Tickets", within=within, fresh=fresh)
 
     def _note_lists(self, *, fresh: bool = False) -> Picklists:
-        return self._lists.get("TicketNotes", lambda: self._read_lists("TicketNotes"), fresh=fresh)
+        return self._picklists("TicketNotes", fresh=fresh)
+
+    def _picklists(self, entity: str, *, within: float | None = None, fresh: bool = False) -> Picklists:
+        return self._cache.get(entity, lambda: self._read_lists(entity), seconds=HOUR, within=within, fresh=fresh)
 
     def _read_lists(self, entity: str) -> Picklists:
         what = f"read the values of {entity}"
@@ -157,7 +159,7 @@ class Datto:
         return self._notes.conversation(ticket)
 
     def list_created(self, since: datetime) -> Iterator[TicketRef]:
-        usage = self._usage.get("usage", lambda: read_usage(self._client))
+        usage = self._cache.get("usage", lambda: read_usage(self._client), seconds=USAGE_SECONDS)
         if usage and usage[1] and usage[0] >= SWEEP_USAGE * usage[1]:
             raise TemporaryError(
                 f"{LABEL}: sweep",
@@ -214,12 +216,12 @@ class Datto:
                 "Tickets",
                 body,
                 what=what,
-                repeatable=True,
+                repeatable=False,
                 headers=self._notes.acting(),
                 accept=(404, 405),
             )
         except ValueRejected:
-            self._lists.forget("Tickets")
+            self._cache.forget("Tickets")
             raise
         if reply.status in (404, 405):
             said = answers.words(reply)

@@ -15,8 +15,8 @@ from bridge.errors import AuthRejected, BridgeError, NotFound, PermanentError, T
 from bridge.http import RETRY_WITHIN, Http, Limits, NotSentError, Reply
 from bridge.reach import Reach, check_url, is_loopback
 from psa_adapters.base import Runtime
+from psa_adapters.cache import Cache
 from psa_adapters.datto import answers
-from psa_adapters.datto.cache import Cache
 
 LABEL = "Datto Autotask PSA"
 ZONE_SECONDS = 12 * 3600.0
@@ -46,7 +46,7 @@ class Client:
         self._code: str = options["integration_code"]
         self._lookup: str = options["zone_lookup_url"]
         self._fixed: str | None = options["zone_url"]
-        self._zones: Cache[Zone] = Cache(runtime.clock, seconds=ZONE_SECONDS)
+        self._zones = Cache(runtime.clock)
         self._writing = threading.Lock()
         self._pause_lock = threading.Lock()
         self._pause_until = 0.0
@@ -72,10 +72,10 @@ class Client:
         """Return the tenant's zone; `moved_from` looks it up anew unless another thread just did."""
         if self._fixed:
             return Zone(_versioned(self._fixed))
-        known = self._zones.get("zone", self._look_up)
+        known = self._zones.get("zone", self._look_up, seconds=ZONE_SECONDS)
         if moved_from is None or known != moved_from:
             return known
-        return self._zones.get("zone", self._look_up, fresh=True)
+        return self._zones.get("zone", self._look_up, seconds=ZONE_SECONDS, fresh=True)
 
     def web_url(self) -> str:
         """Return the address of the user interface, ending in "/"; "" while it cannot be learned."""
@@ -89,9 +89,9 @@ class Client:
             except BridgeError:
                 return Zone("")  # The link is a convenience; a ticket is read without it.
 
-        found = self._zones.get("web", ask)
-        if not found.web:
-            found = self._zones.get("web", ask, within=LINK_RETRY_SECONDS)
+        found = self._zones.get(
+            "web", ask, seconds=lambda known: ZONE_SECONDS if known.web else LINK_RETRY_SECONDS
+        )
         return found.web
 
     def _look_up(self) -> Zone:

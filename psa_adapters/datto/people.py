@@ -9,7 +9,7 @@ from typing import Any
 from bridge.errors import PermanentError, ValueRejected
 from bridge.model import Choice
 from psa_adapters.base import Runtime
-from psa_adapters.datto.cache import Cache
+from psa_adapters.cache import Cache
 from psa_adapters.datto.client import LABEL, Client, condition
 
 HOUR = 3600.0
@@ -52,11 +52,10 @@ class People:
 
     def __init__(self, client: Client, runtime: Runtime) -> None:
         self._client = client
-        self._staff: Cache[Staff] = Cache(runtime.clock, seconds=HOUR)
-        self._rows: Cache[Mapping[str, Any]] = Cache(runtime.clock, seconds=HOUR)
+        self._cache = Cache(runtime.clock)
 
     def staff(self, *, fresh: bool = False) -> Staff:
-        return self._staff.get("staff", self._read_staff, fresh=fresh)
+        return self._cache.get("staff", self._read_staff, seconds=HOUR, fresh=fresh)
 
     def _read_staff(self) -> Staff:
         client = self._client
@@ -140,7 +139,9 @@ class People:
 
     def _row(self, entity: str, id_: int) -> Mapping[str, Any]:
         key = f"{entity}/{id_}"
-        row = self._rows.get(key, lambda: self._client.item(key, what=f"read {entity.lower()}") or {})
-        if not row:
-            self._rows.forget(key)
-        return row
+
+        def read() -> Mapping[str, Any]:
+            return self._client.item(key, what=f"read {entity.lower()}") or {}
+
+        # A row that could not be seen is looked for again at once; it may only have been too young.
+        return self._cache.get(key, read, seconds=lambda row: HOUR if row else 0.0)

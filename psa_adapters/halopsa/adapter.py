@@ -12,8 +12,8 @@ from marshmallow import Schema
 
 from bridge.model import Change, Choice, Field, Finding, Message, Taxonomy, Ticket, TicketRef
 from psa_adapters.base import Doorbell, Registration, Runtime, WebhookRequest
+from psa_adapters.cache import Cache
 from psa_adapters.halopsa import webhook
-from psa_adapters.halopsa.cache import Cache
 from psa_adapters.halopsa.catalogue import Catalogue
 from psa_adapters.halopsa.checks import Checks
 from psa_adapters.halopsa.client import LABEL, HaloClient
@@ -154,7 +154,7 @@ class HaloPSA:
     def _description(self, raw: Row) -> str:
         details = f"{raw.get('details')}\n{raw.get('details_html')}".encode()
         key = ("description", positive(raw.get("id")), hashlib.sha256(details).digest())
-        return self._cache.get(key, lambda: (self._notes.description(raw), VISIBLE_FOR))
+        return self._cache.get(key, lambda: self._notes.description(raw), seconds=VISIBLE_FOR)
 
 
 def _is_service_ticket(row: Row) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from bridge.errors import AuthRejected, PermanentError
 from bridge.model import Category, Choice, Field
-from psa_adapters.halopsa.cache import Cache
+from psa_adapters.cache import Cache
 from psa_adapters.halopsa.client import HaloClient
 from psa_adapters.halopsa.seriousness import least_first
 from psa_adapters.halopsa.shapes import Row, one, positive, rows, truth, whole, words
@@ -102,7 +102,7 @@ class Catalogue:
         return next((choice for choice in listed if choice.id == str(number)), Choice(str(number), str(number)))
 
     def _kept(self, key: object, read: Callable[[], T], fresh: bool) -> T:
-        return self._cache.get(key, lambda: (read(), KEPT), fresh=fresh)
+        return self._cache.get(key, read, seconds=KEPT, fresh=fresh)
 
     def _read_categories(self, type_id: int | None) -> tuple[Category, ...]:
         params: dict[str, Any] = {"type_id": self._field}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.errors import AuthRejected, BridgeError, NotFound, TemporaryError, ValueRejected
 from bridge.http import Http, Limits, Reply, clip
 from psa_adapters.base import Runtime
-from psa_adapters.halopsa.cache import Cache
+from psa_adapters.cache import Cache
 from psa_adapters.halopsa.options import auth_url
 from psa_adapters.halopsa.shapes import Row, one, whole, words
 
@@ -22,6 +23,12 @@ RIGHTS = (
     "the API application's scope or the role of the agent it logs in as lacks this right "
     "(Configuration > Integrations > HaloPSA API > View Applications; Configuration > Teams & Agents > Roles)"
 )
+
+
+@dataclass(frozen=True)
+class Token:
+    text: str = field(repr=False)
+    seconds: float  # how long it may be used
 
 
 class HaloClient:
@@ -64,7 +71,10 @@ class HaloClient:
     def token(self, scope: str = "", *, fresh: bool = False) -> str:
         """Return a bearer token for `scope` (default: the configured one), one request at a time."""
         asked = scope or self.scope
-        return self._cache.get(asked, lambda: self._sign_in(asked), fresh=fresh)
+        kept = self._cache.get(
+            asked, lambda: self._sign_in(asked), seconds=lambda token: token.seconds, fresh=fresh
+        )
+        return kept.text
 
     def authinfo(self) -> Row:
         """Read where this server says its authorisation server is; needs no token."""
@@ -74,7 +84,8 @@ class HaloClient:
         token = self.token(scope)
         reply = self._send(method, path, where, token, **options)
         if reply.status == 401:
-            self._cache.drop(scope or self.scope, token)
+            # Several calls may come back with 401 at once; a token that one of them has renewed stays.
+            self._cache.forget(scope or self.scope, lambda kept: kept.text == token)
             reply = self._send(method, path, where, self.token(scope), **options)
         if reply.status == 401:
             hint = "refused a token it had just issued; the agent the application logs in as may be disabled, or "
@@ -93,7 +104,7 @@ class HaloClient:
                 error.retry_after = LIMIT_PAUSE
             raise
 
-    def _sign_in(self, scope: str) -> tuple[str, float]:
+    def _sign_in(self, scope: str) -> Token:
         where = "HaloPSA: sign in"
         form = {
             "grant_type": "client_credentials",
@@ -111,7 +122,7 @@ class HaloClient:
         if not token:
             raise AuthRejected(where, "the authorisation server answered without a token")
         lasts = float(whole(answer.get("expires_in")) or 3600)
-        return token, lasts - EARLY if lasts > 2 * EARLY else lasts / 2
+        return Token(token, lasts - EARLY if lasts > 2 * EARLY else lasts / 2)
 
     def _judge_sign_in(self, where: str, reply: Reply) -> BridgeError | None:
         if reply.ok or reply.status in (408, 425, 429) or reply.status >= 500:

@@ -14,7 +14,7 @@ from typing import Any
 
 from bridge.errors import AuthRejected, NotInternal, NotSupported, PermanentError, ValueRejected
 from bridge.model import Message, Ticket
-from psa_adapters.halopsa.cache import Cache
+from psa_adapters.cache import Cache
 from psa_adapters.halopsa.catalogue import KEPT, UNASSIGNED
 from psa_adapters.halopsa.client import HaloClient
 from psa_adapters.halopsa.shapes import Row, as_html, one, plain, positive, rows, same_text, truth, when, words
@@ -100,10 +100,10 @@ class Notes:
     def outcomes(self) -> list[Row]:
         """Return the tenant's outcomes, kept for a while; raises where they may not be read."""
 
-        def read() -> tuple[list[Row], float]:
-            return rows(self._client.get("Outcome", where="HaloPSA: read the outcomes"), "outcomes"), KEPT
+        def read() -> list[Row]:
+            return rows(self._client.get("Outcome", where="HaloPSA: read the outcomes"), "outcomes")
 
-        return self._cache.get("outcomes", read)
+        return self._cache.get("outcomes", read, seconds=KEPT)
 
     def note_outcomes(self) -> list[Outcome]:
         """Return the outcomes to try for an internal note, best first; a configured one stands alone."""
@@ -232,12 +232,12 @@ class Notes:
             return ()
 
     def _own_number(self) -> int | None:
-        def read() -> tuple[int | None, float]:
+        def read() -> int | None:
             me = one(self._client.get("Agent/me", where="HaloPSA: read the API agent"))
-            return positive(me.get("id")), KEPT
+            return positive(me.get("id"))
 
         try:
-            return self._cache.get("me", read)
+            return self._cache.get("me", read, seconds=KEPT)
         except PermanentError:
             return None
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bridge.errors import BridgeError, TemporaryError
 from psa_adapters.base import Runtime
-from psa_adapters.kaseya_bms.cache import Cached
+from psa_adapters.cache import Cache
 from psa_adapters.kaseya_bms.client import Client
 from psa_adapters.kaseya_bms.wire import NO_OFFSET, is_naive
 
@@ -31,11 +31,11 @@ class Identity:
 class Account:
     def __init__(self, client: Client, runtime: Runtime) -> None:
         self._client, self._runtime = client, runtime
-        self._identity = Cached(self._load, clock=runtime.clock, ttl=lambda: TTL)
+        self._cache = Cache(runtime.clock)
 
     def identity(self) -> Identity:
         """Return who we are; https://api.bms.kaseya.com/swagger (GET /v2/security/userinfo)."""
-        return self._identity.get()
+        return self._cache.get("identity", self._load, seconds=TTL)
 
     def offset(self) -> timedelta:
         """Return how far naive times lie from UTC, as far as known; a reader of times never fails for it."""

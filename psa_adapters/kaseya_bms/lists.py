@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bridge.errors import NotFound
 from bridge.model import Category, Choice, Field
 from psa_adapters.base import Runtime
-from psa_adapters.kaseya_bms.cache import Cached
+from psa_adapters.cache import Cache
 from psa_adapters.kaseya_bms.client import CALLS_PER_HOUR, Client
 from psa_adapters.kaseya_bms.wire import Record
 
@@ -35,27 +35,24 @@ class Lists:
     def __init__(self, client: Client, runtime: Runtime) -> None:
         self._client = client
         self._types = 0
-        self._categories = Cached(self._load_categories, clock=runtime.clock, ttl=self._categories_ttl)
-        self._choices: dict[Field, Cached[tuple[Choice, ...]]] = {
-            field: Cached(load, clock=runtime.clock, ttl=lambda: TTL)
-            for field, load in (
-                (Field.PRIORITY, self._load_priorities),
-                (Field.OWNER, self._load_assignees),
-                (Field.TEAM, self._load_queues),
-                (Field.STATUS, self._load_statuses),
-            )
+        self._cache = Cache(runtime.clock)
+        self._loads: dict[Field, Callable[[], tuple[Choice, ...]]] = {
+            Field.PRIORITY: self._load_priorities,
+            Field.OWNER: self._load_assignees,
+            Field.TEAM: self._load_queues,
+            Field.STATUS: self._load_statuses,
         }
 
     def categories(self, *, fresh: bool = False) -> tuple[Category, ...]:
         """Return active type / subtype paths; a type stands alone only where it has no subtypes."""
-        return self._categories.get(fresh=fresh)
+        return self._cache.get(Field.CATEGORY, self._load_categories, seconds=self._categories_ttl, fresh=fresh)
 
     def choices(self, field: Field, *, fresh: bool = False) -> tuple[Choice, ...] | None:
         """Return the values of a field; None for one this PSA does not have."""
-        cached = self._choices.get(field)
-        return cached.get(fresh=fresh) if cached else None
+        load = self._loads.get(field)
+        return self._cache.get(field, load, seconds=TTL, fresh=fresh) if load else None
 
-    def _categories_ttl(self) -> float:
+    def _categories_ttl(self, _found: tuple[Category, ...]) -> float:
         # There is one call per issue type, all in one hourly bucket: a big tenant is refreshed less often, so that
         # at most two thirds of the bucket go to the cache.
         return max(TTL, self._types * 3600.0 / (CALLS_PER_HOUR * 2 / 3))

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from bridge.errors import AuthRejected, PermanentError
 from psa_adapters.base import Runtime
-from psa_adapters.kaseya_bms.cache import Cached
+from psa_adapters.cache import Cache
 from psa_adapters.kaseya_bms.client import Client
 from psa_adapters.kaseya_bms.wire import Record, write_when
 
@@ -42,8 +42,7 @@ class NoteTypes:
     def __init__(self, configured: int | None, client: Client, runtime: Runtime) -> None:
         self._configured = NoteType(configured, "", "note_type_id") if configured is not None else None
         self._client, self._runtime = client, runtime
-        self._found = False
-        self._known = Cached(self._discover, clock=runtime.clock, ttl=lambda: TTL if self._found else NONE_TTL)
+        self._cache = Cache(runtime.clock)
 
     def internal(self) -> NoteType:
         return self._configured or self._discovered().internal
@@ -54,10 +53,10 @@ class NoteTypes:
 
     def forget(self) -> None:
         """Discover again: the PSA refused the type."""
-        self._known.forget()
+        self._cache.forget("types")
 
     def _discovered(self) -> Known:
-        known = self._known.get()
+        known = self._cache.get("types", self._discover, seconds=lambda found: TTL if found else NONE_TTL)
         if known is None:
             raise PermanentError(
                 WHERE,
@@ -67,9 +66,7 @@ class NoteTypes:
         return known
 
     def _discover(self) -> Known | None:
-        found = self._from_lookups() or self._sample()
-        self._found = found is not None
-        return found
+        return self._from_lookups() or self._sample()
 
     def _from_lookups(self) -> Known | None:
         for table in TABLES:

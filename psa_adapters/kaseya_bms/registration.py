@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from bridge.errors import AuthRejected, NotFound, NotSupported, PermanentError, TemporaryError, ValueRejected
 from psa_adapters.base import Registration, Runtime
+from psa_adapters.cache import Cache
 from psa_adapters.kaseya_bms import webhook
-from psa_adapters.kaseya_bms.cache import Cached
 from psa_adapters.kaseya_bms.client import Client
 from psa_adapters.kaseya_bms.wire import Record, whole
 
@@ -50,7 +50,10 @@ class Webhooks:
     def __init__(self, client: Client, runtime: Runtime, connection: str, token: str, secret: str) -> None:
         self._client, self._token, self._secret = client, token, secret
         self._tail = f"/webhooks/kaseya_bms/{connection}"
-        self._events = Cached(self._load_events, clock=runtime.clock, ttl=lambda: EVENTS_TTL)
+        self._cache = Cache(runtime.clock)
+
+    def _events(self) -> dict[int, str]:
+        return self._cache.get("events", self._load_events, seconds=EVENTS_TTL)
 
     def url(self, url: str) -> str:
         """Return `url` with our token, once."""
@@ -109,7 +112,7 @@ class Webhooks:
 
     def event_name(self, id_: int) -> str:
         """Return the tenant's name of an event id, "" if it has none; cached."""
-        return self._events.get().get(id_, "")
+        return self._events().get(id_, "")
 
     def deliveries(self, limit: int) -> list[Delivery]:
         """Return the newest deliveries of our webhooks, newest first."""
@@ -159,9 +162,7 @@ class Webhooks:
         }
 
     def _creation_events(self, url: str) -> list[int]:
-        creations = [
-            id_ for id_, name in self._events.get().items() if webhook.meaning(name) is webhook.Event.CREATED
-        ]
+        creations = [id_ for id_, name in self._events().items() if webhook.meaning(name) is webhook.Event.CREATED]
         if not creations:
             raise NotSupported(
                 _where("install"), f"this account lists no ticket-created event. {self.steps(_hidden(url))}"
