@@ -59,7 +59,7 @@ class PracticeKaseyaBMS:
         self.api = Api(self.tenant, self.access, self.sender)
         self.api.failures = failures
         self.form = form
-        self.server = _Server(self.sender, self.api.app, port=port, latency=latency)
+        self.server: PracticeServer = _Server(self.sender, self.api.app, port=port, latency=latency)
         # After the server's own hook, so that scripted faults come first and every request is logged.
         self.api.app.before_request(self.api.guard)
 
