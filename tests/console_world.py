@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -156,8 +156,8 @@ def decision(reason: str = "It speaks of paper.", **more: Any) -> Decision:
         "confidence": 74, "provider": "openai", "model": "gpt-5.4-mini", "fingerprint": "0123456789ab",
         "usage": Usage(1200, 800, 60, 1, None),
     }  # fmt: skip
-    category = Category(Choice("1", "Printing"), Choice("2", "Paper jam"))
-    return Decision(Capability.CATEGORIZATION, category, reason=reason, **{**values, **more})
+    values["category"] = Category(Choice("1", "Printing"), Choice("2", "Paper jam"))
+    return Decision(Capability.CATEGORIZATION, reason=reason, **{**values, **more})
 
 
 def left(field_: Field, why: str) -> LeftAlone:
@@ -165,15 +165,23 @@ def left(field_: Field, why: str) -> LeftAlone:
 
 
 @contextmanager
-def site(folder: Path, *, psa: str = "connectwise", run: bool = False, **organization: Any) -> Iterator[Site]:
+def site(
+    folder: Path,
+    environ: MutableMapping[str, str],
+    *,
+    psa: str = "connectwise",
+    run: bool = False,
+    **organization: Any,
+) -> Iterator[Site]:
     """Start everything; `run` also starts the engine, so that tickets are really handled."""
     world = PracticeWorld([psa]).start()
+    environ.update(world.secrets())
     moment = Time()
     clock = Clock() if run else Clock(now=moment.now)
     config = folder / "bridge.yaml"
     try:
         config.write_text(world.config(database=f"sqlite:///{folder}/bridge.db", **organization))
-        bridge = Bridge(config, clock=clock, tick=False, poll_seconds=0.02)
+        bridge = Bridge(config, clock=clock, tick=False, poll_seconds=0.02, run_jobs=run)
         for name, role in ROLES.items():
             bridge.store.users.put(name, role, _HASHES[name])
         if run:

@@ -95,7 +95,8 @@ def costs(days: Sequence[datetime], stretches: Sequence[Stretch]) -> Chart:
     total = sum(stretch.dollars for stretch in stretches)
     asked = sum(stretch.asked for stretch in stretches)
     legend = (("Known cost", "offer", money(total)),) if asked > unpriced else ()
-    return Chart("AI cost per day", money(highest), bars, legend, remark, empty=not asked)
+    top = f"${highest:,.2f}" if highest >= 1 else f"${highest:g}"
+    return Chart("AI cost per day", top, bars, legend, remark, empty=not asked)
 
 
 def spent(stretch: Stretch) -> str:

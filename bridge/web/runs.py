@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from bridge.model import Capability, Decision, Field, Plan
+from bridge.model import Capability, Decision, Plan, Status
 from bridge.people import round_of
 from bridge.records import load_decision, load_plan
 from bridge.store.runs import Run
@@ -49,6 +49,13 @@ class RunView:
         return load_plan(self.record["plan"]) if "plan" in self.record else Plan()
 
     @property
+    def reason(self) -> str:
+        """What the list shows: why it failed, waits or was ignored, else the AI's reasons."""
+        if self.run.status in (Status.FAILED, Status.SKIPPED, Status.WAITING) or not self.decisions:
+            return self.run.reason
+        return " ".join(decision.reason for decision in self.decisions.values() if decision.reason)
+
+    @property
     def problems(self) -> list[Mapping[str, Any]]:
         acted = self.record.get("problem")
         return [*self.record.get("problems", ()), *([acted] if acted else [])]
@@ -77,7 +84,3 @@ class RunView:
     @property
     def seconds(self) -> float | None:
         return None if self.run.finished is None else self.run.finished - self.run.created
-
-    @property
-    def proposes(self) -> list[Field]:
-        return [change.field for change in self.plan.suggest]
