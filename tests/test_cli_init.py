@@ -173,7 +173,8 @@ def test_a_person_is_asked_and_may_answer_again(tmp_path: Path) -> None:
     path = tmp_path / "bridge.yaml"
     typed = [
         "halopsa", "Acme IT",
-        "http://acme.halopsa.com", "https://acme.halopsa.com", "an-id", "my secret", "env:HALO", "hook", "env:HOOK",
+        "http://acme.halopsa.com", "https://acme.halopsa.com", "an-id", "my secret", "env:HALO",
+        "hook", "env:HOOK",
         "anthropic", "claude-x", "env:ANTHROPIC_API_KEY",
         "apply", "suggest", "6", "2", "3", "3", "lead@example.com", "n", "https://bridge.example.com",
     ]  # fmt: skip

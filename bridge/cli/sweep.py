@@ -76,6 +76,6 @@ def _sweep(work: Work, swept: list[str]) -> tuple[list[Run], dict[str, Any]]:
             failed[connection] = str(error)
             aside(f"{connection}: {error}")
             continue
-        latest = bridge.store.runs.latest(connection=connection, limit=max(1, opened * 2))
+        latest = bridge.store.runs.latest(connection=connection, limit=1000 + opened)
         found += [run for run in latest if run.origin == "sweep" and run.created >= began] if opened else []
     return found, failed

@@ -55,11 +55,14 @@ class Work:
         deadline = time.monotonic() + seconds
         number = f"{len(runs)} runs" if len(runs) != 1 else f"run {runs[0].id}"
         with progress(f"{number}: working" if self.here else f"{number}: waiting for the service"):
+            now = list(runs)
             while True:
-                now = [self._latest(run) for run in runs]
-                if all(run.finished is not None for run in now) or time.monotonic() >= deadline:
+                now = [run if run.finished is not None else self._latest(run) for run in now]
+                left = sum(run.finished is None for run in now)
+                if not left or time.monotonic() >= deadline:
                     return now
-                time.sleep(0.1)
+                # Many runs are asked for less often, so that asking does not hold up the work.
+                time.sleep(min(2.0, 0.1 + left / 100))
 
     def _latest(self, run: Run) -> Run:
         return self.bridge.store.runs.get(run.id) or run
