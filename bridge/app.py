@@ -265,7 +265,7 @@ class _Budgeted:
             f"(${spent:.2f} of ${limit:.2f}); tickets wait until it is raised or the month ends"
         )
         self._bridge.alarm(name, self._organization.id, text)
-        raise Paused("AI budget", "this month's AI budget is used up; the ticket waits", retry_after=900)
+        raise Paused("AI budget", "this month's AI budget is used up; the ticket waits")
 
 
 class _RecentSecrets(Secrets):
