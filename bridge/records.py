@@ -1,4 +1,7 @@
-"""Plans and decisions as JSON, for the run log and across step borders. Lossless both ways; no ticket text."""
+"""Plans and decisions as JSON, for the run log and across step borders. No ticket text.
+
+Lossless both ways, but for the hints and aliases of choices, which no reader of a record needs.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,118 @@
+"""What of a ticket's text leaves for the AI: the message, without markup, history, signatures and binary data."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.cleaning import LONGEST, clean
+
+MESSAGE = "The VPN has been down for everybody in the Leeds office since nine this morning."
+
+HISTORIES = {
+    "english": "On Mon, 3 Feb 2025 at 10:11, Jim Hope <jim@msp.example> wrote:\n> what happened?",
+    "english broken over lines": "On Mon, 3 Feb 2025 at 10:11, Jim Hope <jim.hope@msp.example>\nwrote:\n> old",
+    "german": "Am 03.02.2025 um 10:11 schrieb Jim Hope <jim@msp.example>:\nalter Text",
+    "french": "Le lun. 3 févr. 2025 à 10:11, Jim Hope <jim@msp.example> a écrit :\nvieux",
+    "spanish": "El lun, 3 feb 2025 a las 10:11, Jim Hope (<jim@msp.example>) escribió:\nviejo",
+    "dutch": "Op ma 3 feb. 2025 om 10:11 schreef Jim Hope <jim@msp.example>:\noud",
+    "outlook": "From: Jim Hope\nSent: Monday, 3 February 2025 10:11\nTo: Ann\nSubject: RE: VPN\n\nold text",
+    "outlook bold": "*From:* Jim Hope\n*Sent:* Monday\n*Subject:* RE: VPN\n\nold text",
+    "outlook german": "Von: Jim Hope\nGesendet: Montag\nAn: Ann\nBetreff: AW: VPN\n\nalter Text",
+    "old outlook": "-----Original Message-----\nold text",
+    "forwarded": "---------- Forwarded message ---------\nold text",
+    "line of underscores": "________________________________\nold text",
+    "signature": "-- \nAnn Lee\nContoso",
+}
+
+
+@pytest.mark.parametrize("kind", HISTORIES)
+def test_earlier_messages_and_signatures_stay_here(kind: str) -> None:
+    assert clean(f"{MESSAGE}\n\n{HISTORIES[kind]}") == MESSAGE
+
+
+def test_a_short_message_above_a_history_keeps_it_because_the_history_is_the_message() -> None:
+    text = f"Please see below\n\n-----Original Message-----\n{MESSAGE}"
+    assert MESSAGE in clean(text)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        f"{MESSAGE}\n- restarted the router\n- tried another laptop",
+        f"{MESSAGE}\nFrom: the Leeds office we cannot connect at all.",
+        f"{MESSAGE}\nOn the screen it says error 809 and then closes.",
+        f"{MESSAGE}\nI wrote: no answer from the help desk yet.",
+        f"{MESSAGE}\nA dash - or two -- in a line is no signature.",
+    ],
+)
+def test_what_only_looks_like_a_history_stays(own: str) -> None:
+    assert clean(own) == own
+
+
+def test_quoted_lines_and_footers_of_phones_are_dropped() -> None:
+    assert (
+        clean(f"> quoted\n{MESSAGE}\nSent from my iPhone\nvon oben bis unten") == f"{MESSAGE}\nvon oben bis unten"
+    )
+
+
+@pytest.mark.parametrize(
+    ("html", "plain"),
+    [
+        ("<p>Hello&nbsp;there,</p><div>the <b>printer</b> is broken</div>", "Hello there,\nthe printer is broken"),
+        ("<style>p{color:red}</style><p>kept</p><script>alert('x')</script>", "kept"),
+        ("<head><title>t</title></head><body>kept<br/>below</body>", "kept\nbelow"),
+        ("<!-- hidden <p> --><p>kept</p><!-- never closed <p>also kept", "kept\nnever closed also kept"),
+        ("<script>never closed <p>still read</p>", "never closed\nstill read"),
+        ("<!DOCTYPE html><![if !supportLists]><li>one</li><![endif]><li>two</li>", "one\ntwo"),
+        ("no markup: 1 < 2 &amp; 3 > 2", "no markup: 1 < 2 &amp; 3 > 2"),
+    ],
+)
+def test_markup_is_taken_off(html: str, plain: str) -> None:
+    assert clean(html).split("\n", 1)[0] == plain.split("\n", 1)[0]
+    assert clean(html).split() == plain.split()
+
+
+def test_pasted_binary_data_is_named_instead_of_sent() -> None:
+    picture = "data:image/png;base64," + "iVBORw0KGgoAAAANSUhEUgAA" * 40
+    assert clean(f"{MESSAGE}\n{picture}\nend") == f"{MESSAGE}\n[binary data removed]\nend"
+    folded = "\n".join(["QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5eg=="] * 9)
+    joined = "A" * 200 + "\n" + folded
+    assert clean(f"{MESSAGE}\n{joined}") == f"{MESSAGE}\n[binary data removed]"
+
+
+def test_it_is_never_longer_than_the_limit() -> None:
+    assert len(clean("word " * 100_000)) == LONGEST
+
+
+@given(st.text(max_size=500))
+def test_any_text_is_taken(text: str) -> None:
+    assert len(clean(text)) <= LONGEST
+
+
+HOSTILE = {
+    "beginnings of a header": "On " * 130_000,
+    "headers without an end": "On Mon, Jan 1 wrote\n" * 20_000,
+    "heads of messages": "From: a\n" * 50_000,
+    "quotes": ">\n" * 200_000,
+    "empty lines": "\n" * 400_000,
+    "brackets": "<" * 400_000,
+    "unfinished tags": "<a " * 130_000,
+    "comments never closed": "<!--" * 100_000 + "<p>",
+    "scripts never closed": "<script>" * 50_000,
+    "nested markup": "<div>" * 80_000 + "x",
+    "character references": "&amp" * 100_000 + "<p>",
+    "data addresses": "data:" + "a/" * 190_000,
+    "half base64": ("A" * 130 + " ") * 3_000,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_text_costs_no_more_than_its_length(kind: str) -> None:
+    """A ticket is written by anybody; one that took minutes to read would hold up all others."""
+    began = time.process_time()
+    clean(HOSTILE[kind])
+    assert time.process_time() - began < 5
