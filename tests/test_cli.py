@@ -11,8 +11,10 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from sqlalchemy.exc import ProgrammingError
 
 from bridge.cli import COMMANDS, main
+from bridge.cli.frame import explained
 from bridge.cli.log import JsonLine, OneLine, logging_to_stderr
 from bridge.cli.output import safe, table, when
 from bridge.cli.reference import markdown
@@ -115,6 +117,14 @@ def test_an_unusable_database_is_one_line(tmp_path: Path) -> None:
     code, _out, err = run("--config", str(path), "runs", "list")
     assert code == 1
     assert err == "the database cannot be used: unable to open database file\n"
+
+
+def test_a_database_without_tables_says_what_to_start() -> None:
+    error = ProgrammingError("INSERT …", {}, Exception('relation "dbos.workflow_status" does not exist'))
+    lines, code = explained(error)
+    assert code == 1
+    assert "psa-bridge serve" in lines[0]
+    assert explained(ValueError("a fault of ours")) == ([], 1)
 
 
 def test_a_pipe_gets_plain_aligned_columns(capsys: pytest.CaptureFixture[str]) -> None:

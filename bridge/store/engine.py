@@ -85,3 +85,10 @@ def _insert(connection: sa.Connection, table: sa.Table) -> Any:
 def is_unavailable(error: BaseException) -> bool:
     """Tell whether a database error means "cannot store right now" (locked, full, read-only, gone)."""
     return isinstance(error, OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError)
+
+
+def lacks_tables(error: BaseException) -> bool:
+    """Tell whether a database error means that tables are missing: nothing has been started on it yet."""
+    said = str(getattr(error, "orig", ""))
+    missing = "no such table" in said or "does not exist" in said
+    return missing and isinstance(error, OperationalError | sa.exc.ProgrammingError)
