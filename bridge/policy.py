@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 
 from bridge.model import (
     Capability,
@@ -29,6 +30,9 @@ RAISED_BY = {
     Field.SEVERITY: ("urgency",),
 }
 """Which scores may raise which field; the highest one above its threshold counts."""
+
+GRADED = tuple(RAISED_BY)
+"""Fields whose values run from less to more serious."""
 
 ESCALATED = (Field.OWNER, Field.TEAM, Field.STATUS)
 
@@ -62,6 +66,19 @@ def fields_needed(organization: Organization, capabilities: Collection[Capabilit
     return frozenset(fields)
 
 
+def fields_to_write(organization: Organization, decisions: Sequence[Decision]) -> frozenset[Field]:
+    """Return the value lists that these decisions call for, and no others: a list that is not read cannot fail."""
+    fields: set[Field] = set()
+    for decision in decisions:
+        fields.update(decision.values)
+        if decision.capability is Capability.SENTIMENT:
+            acting = triggered(organization.sentiment, decision.scores)
+            fields.update(field_ for field_, names in RAISED_BY.items() if acting.keys() & set(names))
+            if "sentiment" in acting:
+                fields.update(organization.sentiment.escalate.wanted())
+    return frozenset(fields)
+
+
 def plan(
     organization: Organization,
     decisions: Sequence[Decision],
@@ -69,18 +86,20 @@ def plan(
     seen: Mapping[Field, Value | None],
     taxonomy: Taxonomy,
     writes: Collection[Field],
+    unreadable: Mapping[Field, str] = MappingProxyType({}),
 ) -> Plan:
     """Turn decisions into changes. `seen` is what the ticket held when it was decided on.
 
     A field that differs from `seen` was changed by a person meanwhile and stays, unless it holds the wanted
-    value already (then a repeat of our own write is what happened).
+    value already (then a repeat of our own write is what happened). `unreadable` are fields whose values could
+    not be read, with the reason.
     """
     builder = _Builder(ticket, seen)
     for decision in decisions:
         if decision.capability is Capability.CATEGORIZATION:
             _categorize(builder, organization.categorization, decision, taxonomy)
         elif decision.capability is Capability.SENTIMENT:
-            _raise(builder, organization.sentiment, decision, taxonomy, writes)
+            _raise(builder, organization.sentiment, decision, taxonomy, writes, unreadable)
     return builder.plan(taxonomy)
 
 
@@ -142,10 +161,17 @@ class _Builder:
                 kept.append(wish)
                 best.change = replace(best.change, before=wish.change.after)
                 continue
-            lower, higher = name_of(wish.change.after), name_of(best.change.after)
-            why = f"{lower} was proposed too; {higher} is higher or the same"
-            self.leave(Field.PRIORITY, why, wish.change.capability)
+            self.leave(Field.PRIORITY, _outdone(wish.change, best.change), wish.change.capability)
         return [wish for wish in self.wishes if wish.change.field is not Field.PRIORITY or wish in kept]
+
+
+def _outdone(lower: Change, best: Change) -> str:
+    """Say which of two proposals for the priority counts."""
+    by = {Capability.CATEGORIZATION: "with the category", Capability.SENTIMENT: "by the scores"}
+    proposed = f"{name_of(lower.after)} was proposed {by[lower.capability]}"
+    if same(lower.after, best.after):
+        return f"{proposed} as well"
+    return f"{proposed}; {name_of(best.after)}, proposed {by[best.capability]}, is higher"
 
 
 def same(one: Value | None, other: Value | None) -> bool:
@@ -257,11 +283,16 @@ def raise_target(
         return None, ""
     word = mapping[max(reached)]
     found = next((choice for choice in choices if choice.answers_to(word)), None)
-    return found, "" if found else f"'{word}' is not a {field_.value} of this PSA"
+    return found, "" if found else f"'{word}' is no {field_.value} this ticket can have"
 
 
 def _raise(
-    b: _Builder, settings: Sentiment, decision: Decision, taxonomy: Taxonomy, writes: Collection[Field]
+    b: _Builder,
+    settings: Sentiment,
+    decision: Decision,
+    taxonomy: Taxonomy,
+    writes: Collection[Field],
+    unreadable: Mapping[Field, str],
 ) -> None:
     capability = Capability.SENTIMENT
     acting = triggered(settings, decision.scores)
@@ -272,6 +303,9 @@ def _raise(
         if not reached:
             continue
         name, score = max(reached.items(), key=lambda pair: pair[1])
+        if field_ in unreadable:
+            b.leave(field_, f"its values could not be read: {unreadable[field_]}", capability)
+            continue
         target, trouble = raise_target(settings, field_, score, taxonomy.choices.get(field_, ()))
         if trouble:
             b.leave(field_, trouble, capability)
@@ -296,9 +330,12 @@ def _raise(
         if field_ not in writes:
             b.leave(field_, "this PSA cannot hold it", capability)
             continue
+        if field_ in unreadable:
+            b.leave(field_, f"its values could not be read: {unreadable[field_]}", capability)
+            continue
         choice = taxonomy.find(field_, word)
         if choice is None:
-            b.leave(field_, f"'{word}' is not known in this PSA or not allowed here", capability)
+            b.leave(field_, f"'{word}' is not known in this PSA or not allowed for this ticket", capability)
         else:
             b.wish(field_, choice, why, capability, settings.mode)
 

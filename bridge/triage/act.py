@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bridge.errors import BridgeError, ValueRejected
-from bridge.model import Change, LeftAlone, Plan, Ticket, TicketRef, Value
-from bridge.policy import RAISED_BY, at_least, fields_needed, legal, name_of, plan, same
-from bridge.records import dump_plan, load_plan
+from bridge.errors import BridgeError, PermanentError, ValueRejected
+from bridge.model import Capability, Change, Choice, Field, LeftAlone, Plan, Taxonomy, Ticket, TicketRef, Value
+from bridge.policy import RAISED_BY, at_least, fields_to_write, legal, name_of, plan, same
+from bridge.records import dump_change, dump_plan, load_change, load_plan
 from bridge.triage.decide import Decided, Problem
 from bridge.triage.desk import Desk
 
 
 @dataclass(frozen=True)
 class Acted:
-    """The plan as it was carried out. `refused` are changes the PSA did not take, with its words."""
+    """The plan as it was carried out.
+
+    `refused` are changes the PSA did not take, with its words; `derived` is what the PSA itself changed along
+    with our write, for example a priority that follows from impact and severity.
+    """
 
     plan: Plan = field(default_factory=Plan)
     refused: tuple[LeftAlone, ...] = ()
     problem: Problem | None = None
+    derived: tuple[Change, ...] = ()
 
     def dump(self) -> dict[str, Any]:
         return {
             "plan": dump_plan(replace(self.plan, left_alone=(*self.plan.left_alone, *self.refused))),
             "refused": len(self.refused),
+            "derived": [dump_change(change) for change in self.derived],
             "problem": self.problem.dump() if self.problem else None,
         }
 
@@ -37,6 +43,7 @@ class Acted:
             replace(whole, left_alone=whole.left_alone[:count]),
             whole.left_alone[count:],
             Problem.load(data["problem"]) if data["problem"] else None,
+            tuple(load_change(change) for change in data.get("derived", ())),
         )
 
 
@@ -45,28 +52,65 @@ def act(desk: Desk, ref: TicketRef, decided: Decided, *, write: bool = True) -> 
     try:
         ticket = desk.adapter.get_ticket(ref)
         organization = desk.organization.for_client(ticket.company)
-        fields = fields_needed(organization, {decision.capability for decision in decided.decisions})
-        taxonomy = desk.adapter.get_taxonomy(ticket, fields)
-        planned = plan(organization, decided.decisions, ticket, decided.seen, taxonomy, desk.adapter.writes)
+        taxonomy, unreadable = _lists(desk, ticket, fields_to_write(organization, decided.decisions))
+        planned = plan(
+            organization, decided.decisions, ticket, decided.seen, taxonomy, desk.adapter.writes, unreadable
+        )
         if not planned.apply or not write:
             return Acted(planned)
-        taken, refused = write_changes(desk, ticket, planned.apply)
+        done = carry_out(desk, ticket, planned.apply)
     except BridgeError as error:
         return Acted(problem=Problem.of(error))
-    return Acted(replace(planned, apply=taken), refused)
+    left_alone = (*planned.left_alone, *done.put_back)
+    return Acted(replace(planned, apply=done.taken, left_alone=left_alone), done.refused, derived=done.derived)
+
+
+def _lists(desk: Desk, ticket: Ticket, fields: Collection[Field]) -> tuple[Taxonomy, Mapping[Field, str]]:
+    """Return the value lists, and why those that cannot be read cannot: one of them must not stop the rest."""
+    try:
+        return desk.adapter.get_taxonomy(ticket, fields), {}
+    except PermanentError:
+        if not fields:
+            raise
+    taxonomy = desk.adapter.get_taxonomy(ticket)
+    choices: dict[Field, tuple[Choice, ...]] = {}
+    unreadable: dict[Field, str] = {}
+    for field_ in fields:
+        try:
+            choices |= desk.adapter.get_taxonomy(ticket, {field_}).choices
+        except PermanentError as error:
+            unreadable[field_] = error.hint
+    return Taxonomy(taxonomy.categories, choices), unreadable
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a write came to. `put_back` are fields the PSA had lowered along with it."""
+
+    taken: tuple[Change, ...] = ()
+    refused: tuple[LeftAlone, ...] = ()
+    derived: tuple[Change, ...] = ()
+    put_back: tuple[LeftAlone, ...] = ()
 
 
 def write_changes(
     desk: Desk, ticket: Ticket, changes: Sequence[Change]
 ) -> tuple[tuple[Change, ...], tuple[LeftAlone, ...]]:
-    """Write what the ticket does not hold yet, in one request; return what was taken and what was not.
+    """Write what the ticket does not hold yet; return what was taken and what was not."""
+    done = carry_out(desk, ticket, changes)
+    return done.taken, done.refused
+
+
+def carry_out(desk: Desk, before: Ticket, changes: Sequence[Change]) -> Done:
+    """Write what the ticket does not hold yet, in one request, and compare with what it then holds.
 
     A refused value makes the cached taxonomy suspect: it is read again, changes that are no longer legal are
     dropped, and the rest is written once more. Where all are legal and still refused, each is tried by itself,
     so that one field's rule does not cost the others.
     """
-    todo = [change for change in changes if not same(ticket.value(change.field), change.after)]
+    todo = [change for change in changes if not same(before.value(change.field), change.after)]
     refused: list[LeftAlone] = []
+    ticket = before
     if todo:
         try:
             ticket = desk.adapter.update_ticket(ticket, todo)
@@ -89,7 +133,70 @@ def write_changes(
                 taken[change.field] = replace(change, after=held, why=why)
             else:
                 refused.append(_kept(desk, held, change))
-    return tuple(taken[change.field] for change in changes if change.field in taken), tuple(refused)
+    ticket, put_back = _never_lowered(desk, before, ticket, changes)
+    return Done(
+        tuple(taken[change.field] for change in changes if change.field in taken),
+        tuple(refused),
+        _derived(desk, before, ticket, changes),
+        put_back,
+    )
+
+
+def _derived(desk: Desk, before: Ticket, after: Ticket, changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Return what changed along with a write that asked for something else."""
+    asked = {change.field for change in changes}
+    why = f"{desk.adapter.label} changed it itself with this update"
+    return tuple(
+        Change(field_, before.value(field_), value, why)
+        for field_ in Field
+        if field_ in desk.adapter.writes
+        and field_ not in asked
+        and (value := after.value(field_)) is not None
+        and not same(before.value(field_), value)
+    )
+
+
+def _never_lowered(
+    desk: Desk, before: Ticket, after: Ticket, changes: Sequence[Change]
+) -> tuple[Ticket, tuple[LeftAlone, ...]]:
+    """Put back what the PSA itself lowered when scores raised something else.
+
+    A PSA that derives the priority from impact and severity may answer a raise of these with a lower priority
+    than a person had chosen. What a category alone brings along is the MSP's own rule and stays.
+    """
+    moved = [
+        field_
+        for field_ in RAISED_BY
+        if field_ in desk.adapter.writes
+        and before.value(field_) is not None
+        and not same(before.value(field_), after.value(field_))
+    ]
+    if not moved or all(change.capability is not Capability.SENTIMENT for change in changes):
+        return after, ()
+    choices = desk.adapter.get_taxonomy(before, moved).choices
+    restore = [
+        Change(field_, after.value(field_), held, "", Capability.SENTIMENT)
+        for field_ in moved
+        if isinstance(held := before.value(field_), Choice)
+        and (now := after.value(field_)) is not None
+        and not at_least(choices.get(field_, ()), now, held)
+        and at_least(choices.get(field_, ()), held, now)
+    ]
+    if not restore:
+        return after, ()
+    try:
+        final = desk.adapter.update_ticket(after, restore)
+    except ValueRejected:
+        return after, ()
+    return final, tuple(
+        LeftAlone(
+            change.field,
+            f"{desk.adapter.label} lowered it to {name_of(change.before)} with this update and it was put back",
+            Capability.SENTIMENT,
+        )
+        for change in restore
+        if same(final.value(change.field), change.after)
+    )
 
 
 Written = tuple[Ticket, list[Change], list[LeftAlone]]
