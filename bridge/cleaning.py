@@ -6,8 +6,9 @@ one, no expression spans an unbounded stretch.
 
 from __future__ import annotations
 
-import html
 import re
+
+from bridge.htmltext import is_html, to_text
 
 ENOUGH = 40
 """Fewer characters than this left after trimming, and the history is the message ("see below")."""
@@ -15,14 +16,6 @@ LONGEST = 20_000
 LONGEST_RAW = 400_000
 """Characters looked at, before markup and history are taken off."""
 
-_TAG = re.compile(r"<(?:[a-zA-Z][^<>]{0,500}|/[a-zA-Z][a-zA-Z0-9]{0,20})>|<!--")
-_MARKUP = re.compile(
-    r"<!--|<(?P<close>/?)(?P<tag>[a-zA-Z][a-zA-Z0-9:]{0,20})(?:[\s/][^<>]{0,4000})?>|<![^<>]{0,200}>"
-)
-_HIDDEN = frozenset({"script", "style", "head", "title"})
-_BREAKING = frozenset(
-    {"br", "p", "div", "tr", "li", "ul", "ol", "table", "blockquote", "hr"} | {f"h{n}" for n in range(1, 7)}
-)
 _BINARY = re.compile(r"(?:data:[\w/+.-]{1,100};base64,)?[A-Za-z0-9+/]{120,}={0,2}")
 _BINARY_TAIL = re.compile(
     r"(\[binary data removed\])(?:\s{1,4}(?:\[binary data removed\]|[A-Za-z0-9+/]{40,119}={0,2}(?!\S)))+"
@@ -57,47 +50,12 @@ _FOOTER = re.compile(
 
 def clean(text: str) -> str:
     """Return the part of a ticket's text that says what it is about, at most 20,000 characters."""
-    plain = _without_html(text[:LONGEST_RAW].replace("\r\n", "\n").replace("\r", "\n"))
+    raw = text[:LONGEST_RAW].replace("\r\n", "\n").replace("\r", "\n")
+    plain = to_text(raw) if is_html(raw) else raw
     lines = [line.rstrip() for line in _without_binary(plain).split("\n")]
     trimmed = _without_history(lines)
     kept = trimmed if len("".join(trimmed).strip()) >= ENOUGH else lines
     return _BLANK.sub("\n\n", "\n".join(kept)).strip()[:LONGEST]
-
-
-def _without_html(text: str) -> str:
-    """Take tags off. A parser is not used: on hostile markup those of Python take time by its square."""
-    if not _TAG.search(text):
-        return text
-    parts: list[str] = []
-    missing: set[str] = set()
-    at = 0
-    for match in _MARKUP.finditer(text):
-        if match.start() < at:
-            continue
-        parts.append(text[at : match.start()])
-        at = match.end()
-        tag = (match["tag"] or "").lower()
-        if match[0] == "<!--":
-            at = _behind(text, "-->", at, missing)
-        elif tag in _HIDDEN and not match["close"]:
-            at = _behind(text, f"</{tag}", at, missing)
-        elif tag in _BREAKING:
-            parts.append("\n")
-    parts.append(text[at:])
-    return html.unescape("".join(parts)).replace("\xa0", " ")
-
-
-def _behind(text: str, end: str, at: int, missing: set[str]) -> int:
-    """Return the index behind the next `end`; `at` where there is none, so that nothing else gets lost.
-
-    `missing` remembers which ends will not come any more, so that each is looked for in vain only once.
-    """
-    found = None if end in missing else re.compile(re.escape(end), re.I).search(text, at)
-    if found is None:
-        missing.add(end)
-        return at
-    closed = text.find(">", found.end() - 1)
-    return closed + 1 if closed >= 0 else len(text)
 
 
 def _without_binary(text: str) -> str:

@@ -38,7 +38,7 @@ from psa_adapters.kaseya_bms.lists import by_seriousness
 from psa_adapters.kaseya_bms.login import usable_seconds
 from psa_adapters.kaseya_bms.registration import describe_header, shape_of
 from psa_adapters.kaseya_bms.tickets import portal_of, read_ticket
-from psa_adapters.kaseya_bms.wire import NO_OFFSET, Record, parse_when, plain
+from psa_adapters.kaseya_bms.wire import NO_OFFSET, Record, parse_when
 from tests.contract.worlds_kaseya_bms import KaseyaBMSWorld
 
 SAMPLES = Path(__file__).parent / "samples" / "kaseya_bms"
@@ -303,20 +303,10 @@ def test_dates_in_all_forms(text: object, expected: datetime | None) -> None:
     assert parse_when(text) == expected
 
 
-@given(st.text(max_size=200))
-def test_any_text_becomes_plain_text_without_harm(text: str) -> None:
-    assert plain(text) == plain(text).strip()
-
-
 @given(st.text(max_size=30) | st.integers() | st.none())
 def test_any_date_is_read_without_harm(value: object) -> None:
     read = parse_when(value, timedelta(hours=5))
     assert read is None or read.tzinfo is not None
-
-
-def test_plain_text_keeps_its_comparisons() -> None:
-    assert plain("a < b and c > d\n\n\n\nend") == "a < b and c > d\n\nend"
-    assert plain("<script>x()</script>Hello &amp; bye") == "Hello & bye"
 
 
 def test_the_portal_is_the_api_host_without_api() -> None:

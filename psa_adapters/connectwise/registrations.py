@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from bridge.errors import PermanentError
 from psa_adapters.base import Registration
 from psa_adapters.connectwise.client import LABEL, Client, Record, as_record, problems
+from psa_adapters.urls import shown
 
 PATH = "/system/callbacks"
 
@@ -86,7 +87,7 @@ class Registrations:
 def _registration(entry: Record) -> Registration:
     return Registration(
         id=str(entry["id"]),
-        url=str(entry.get("url") or ""),
+        url=shown(str(entry.get("url") or "")),
         active=entry.get("inactiveFlag") is not True,
         detail=f"level {entry.get('level')}, object {entry.get('objectId')}",
     )

@@ -16,6 +16,7 @@ from psa_adapters.datto import lists
 from psa_adapters.datto.answers import GONE
 from psa_adapters.datto.client import LABEL, Client, condition, item_id
 from psa_adapters.datto.webhook import DEACTIVATION
+from psa_adapters.urls import shown
 
 NAME = "psa-ai-bridge"
 NAME_LENGTH = 50
@@ -134,4 +135,4 @@ def _registration(row: Mapping[str, Any]) -> Registration:
     if row.get("isSubscribedToCreateEvents") is not True:
         states.append("does not subscribe to created tickets")
     detail = "; ".join(states) or "active and ready"
-    return Registration(str(row["id"]), str(row.get("webhookUrl") or ""), not states, detail)
+    return Registration(str(row["id"]), shown(str(row.get("webhookUrl") or "")), not states, detail)

@@ -14,6 +14,7 @@ from bridge.errors import AuthRejected, NotFound, NotSupported, PermanentError, 
 from psa_adapters.base import Registration
 from psa_adapters.halopsa.client import HaloClient
 from psa_adapters.halopsa.shapes import Row, one, rows, truth, whole, words
+from psa_adapters.urls import shown
 
 NEW_TICKET_LOGGED = 3
 BASIC = 1
@@ -122,4 +123,4 @@ def _same(one_url: str, other: str) -> bool:
 def _registration(row: Row) -> Registration:
     basic = whole(row.get("authentication_type")) == BASIC
     detail = words(row.get("name")) + ("" if basic else "; without Basic Authentication, so its calls are refused")
-    return Registration(str(row.get("id")), words(row.get("url")), truth(row.get("active")), detail)
+    return Registration(str(row.get("id")), shown(words(row.get("url"))), truth(row.get("active")), detail)

@@ -11,24 +11,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bridge import htmltext
+
 Row = Mapping[str, Any]
 LARGEST = 2**31 - 1
 _WHOLE = re.compile(r"\s*([+-]?\d{1,12})(?:\.0+)?\s*", re.ASCII)
-MOST_TEXT = 500_000
-# A mailed ticket is hostile text: Python's HTML parser takes minutes over some of it. These expressions never
-# look past the next "<" or, where something is left open, run to the end once; so they take linear time. The
-# result is read as plain text, never rendered, so a "<" that survives is a "<".
-_TAG = re.compile(
-    r"</?(?:a|b|body|blockquote|br|div|em|font|h[1-6]|head|hr|html|i|img|li|meta|ol|p|pre|script|span|strong|style|"
-    r"table|tbody|td|th|tr|u|ul)\b[^<>]*>|<!--",
-    re.IGNORECASE,
-)
-_UNSEEN = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(script|style|title)\b[^<>]*>.*?(?:</\1\s*>|\Z)|<\?[^>]*>?|<![^>]*>?",
-    re.DOTALL | re.IGNORECASE,
-)
-_BLOCK = re.compile(r"</?(?:br|p|div|li|tr|h[1-6]|blockquote|pre|hr)\b[^<>]*>", re.IGNORECASE)
-_MARKUP = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 _NO_DATE_BEFORE = datetime(1901, 1, 1, tzinfo=UTC)
 
 
@@ -101,23 +88,8 @@ def nested(row: Row, key: str) -> Row:
 
 
 def plain(text: object) -> str:
-    """Turn HaloPSA text, which may or may not be HTML, into plain text.
-
-    Only known tags make it HTML: "reply to <jo@example.com>" in a plain text keeps its address.
-    """
-    if not isinstance(text, str):
-        return ""
-    text = text[:MOST_TEXT]
-    if not _TAG.search(text):
-        return _tidy(html.unescape(text))
-    for pattern, put in ((_UNSEEN, ""), (_BLOCK, "\n"), (_MARKUP, "")):
-        text = pattern.sub(put, text)
-    return _tidy(html.unescape(text))
-
-
-def _tidy(text: str) -> str:
-    lines = [" ".join(line.split()) for line in text.splitlines()]
-    return re.sub(r"\n{2,}", "\n\n", "\n".join(lines)).strip()
+    """Turn HaloPSA text, which may or may not be HTML, into plain text."""
+    return htmltext.plain(text) if isinstance(text, str) else ""
 
 
 def as_html(text: str) -> str:

@@ -11,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bridge.errors import BridgeError, NotInternal, PermanentError, TemporaryError
+from bridge.htmltext import plain
 from bridge.model import Message, Ticket
 from psa_adapters.base import Runtime
 from psa_adapters.kaseya_bms.account import Account
 from psa_adapters.kaseya_bms.client import Client
 from psa_adapters.kaseya_bms.note_types import NoteTypes
-from psa_adapters.kaseya_bms.wire import Record, plain
+from psa_adapters.kaseya_bms.wire import Record
 
 WHERE = "Kaseya BMS: add note"
 REPLY_WINDOW = timedelta(hours=1)

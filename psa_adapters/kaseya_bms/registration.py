@@ -19,6 +19,7 @@ from psa_adapters.cache import Cache
 from psa_adapters.kaseya_bms import webhook
 from psa_adapters.kaseya_bms.client import Client
 from psa_adapters.kaseya_bms.wire import Record, whole
+from psa_adapters.urls import shown
 
 NAME = "PSA AI bridge"
 EVENTS_TTL = 3600.0
@@ -165,7 +166,7 @@ class Webhooks:
         creations = [id_ for id_, name in self._events().items() if webhook.meaning(name) is webhook.Event.CREATED]
         if not creations:
             raise NotSupported(
-                _where("install"), f"this account lists no ticket-created event. {self.steps(_hidden(url))}"
+                _where("install"), f"this account lists no ticket-created event. {self.steps(shown(url))}"
             )
         return creations
 
@@ -213,7 +214,7 @@ class Webhooks:
         return NotSupported(
             _where("manage"),
             f"{error.hint}; the API user's role needs Administrator for webhooks, or do it by hand. "
-            f"{self.steps(_hidden(url) if url else '')}",
+            f"{self.steps(shown(url) if url else '')}",
             status=error.status,
         )
 
@@ -260,12 +261,7 @@ def _registration(row: Record) -> Registration:
     detail = "all events" if row.flag("sendAllEvents") else ""
     if not detail and isinstance(events, list):
         detail = f"{len(events)} event(s)"
-    return Registration(row.text("id"), _hidden(row.text("payloadUrl")), row.flag("isEnabled") is True, detail)
-
-
-def _hidden(url: str) -> str:
-    """Return a payload URL without its query: the token in it is a secret."""
-    return urlunsplit(urlsplit(url)._replace(query="", fragment=""))
+    return Registration(row.text("id"), shown(row.text("payloadUrl")), row.flag("isEnabled") is True, detail)
 
 
 def _where(act: str) -> str:

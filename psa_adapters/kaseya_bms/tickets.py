@@ -8,9 +8,10 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from bridge.errors import NotSupported
+from bridge.htmltext import plain
 from bridge.model import Category, Change, Choice, Field, Ticket, TicketRef
 from bridge.reach import is_loopback
-from psa_adapters.kaseya_bms.wire import Record, plain
+from psa_adapters.kaseya_bms.wire import Record
 
 PATHS = {
     Field.PRIORITY: "/PriorityId",

@@ -1,4 +1,4 @@
-"""Answers as the API writes them: keys in any case, dates in several forms, text that may be HTML.
+"""Answers as the API writes them: keys in any case, dates in several forms.
 
 The published document (https://api.bms.kaseya.com/swagger/v2/swagger.json) spells keys in PascalCase, the wire
 in camelCase (contract by observation). `Record` is the one place where the two become the same.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from typing import Any
 
 INT32_MAX = 2_147_483_647
@@ -108,73 +107,3 @@ def is_naive(value: Any) -> bool:
 def write_when(value: datetime) -> str:
     """Write a date-time as the API is seen to take it: UTC, whole seconds, no zone mark."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "blockquote",
-        "br",
-        "div",
-        "dd",
-        "dl",
-        "dt",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "table",
-        "tr",
-        "ul",
-    ]
-)
-_VOID = frozenset(("br", "hr"))
-_UNSEEN = frozenset(("head", "script", "style", "template", "title"))
-_LOOKS_LIKE_HTML = re.compile(r"<\s*/?\s*[a-zA-Z!][^<>]*>|&(?:[a-zA-Z]+|#\d+|#x[0-9a-fA-F]+);")
-
-
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._unseen = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
-        if tag in _UNSEEN:
-            self._unseen += 1
-        elif tag in _BLOCKS:
-            self.parts.append("\n")
-        elif tag in ("td", "th"):
-            self.parts.append(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _UNSEEN:
-            self._unseen = max(0, self._unseen - 1)
-        elif tag in _BLOCKS and tag not in _VOID:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            self.parts.append(data)
-
-
-def plain(text: str) -> str:
-    """Turn `details`, which may be HTML or plain text, into plain text with at most one blank line in a row."""
-    if _LOOKS_LIKE_HTML.search(text):
-        parser = _Text()
-        parser.feed(text)
-        parser.close()
-        # An unclosed <style> would swallow a customer's whole text; then the tags alone are dropped.
-        text = "".join(parser.parts).strip() or re.sub(r"<[^<>]*>", " ", text)
-    lines = [" ".join(line.split()) for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
