@@ -14,6 +14,9 @@ from typing import Any, Protocol
 
 from bridge.model import Usage
 
+Privacy = str
+"""What a client's rule allows: "default" as configured, "local" only provider `local`; anything else nothing."""
+
 
 @dataclass(frozen=True)
 class Prompt:

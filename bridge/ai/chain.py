@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
 
-from bridge.ai import AIProvider, Completion, Outgoing, Prompt
+from bridge.ai import AIProvider, Completion, Outgoing, Privacy, Prompt
 from bridge.ai.breaker import Breakers
 from bridge.errors import BridgeError, NotUsable, TemporaryError, TooLong
 
-Privacy = Literal["default", "local", "never"]
 Budget = Callable[[str], str]
 """Given a provider's name, returns why it may not be asked now, or "" if it may."""
 

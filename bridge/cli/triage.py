@@ -15,8 +15,7 @@ from bridge.model import Status, TicketRef
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bridge.ai import Outgoing
-    from bridge.ai.chain import Privacy
+    from bridge.ai import Outgoing, Privacy
     from bridge.app import Bridge
     from bridge.model import Capability, Ticket
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from bridge.ai import Completion, Prompt
+from bridge.ai import Completion, Privacy, Prompt
 from bridge.model import Capability
 from bridge.prompts import Prompts
 from bridge.settings.model import Connection, Organization
@@ -16,7 +16,7 @@ from psa_adapters.base import PSAAdapter
 class Asker(Protocol):
     """The AI of one organization for one capability, with its fallbacks."""
 
-    def complete(self, prompt: Prompt, *, max_tokens: int, privacy: str = "default") -> Completion:
+    def complete(self, prompt: Prompt, *, max_tokens: int, privacy: Privacy = "default") -> Completion:
         """Ask the first provider that may and can answer."""
 
 

@@ -1,0 +1,136 @@
+"""From an organization's settings to an AI that can be asked: keys, fallbacks, breakers, budget, alarms."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from bridge.ai import AIProvider, AIRuntime, Completion, Outgoing, Price, Privacy, Prompt, ProviderConfig
+from bridge.ai.breaker import Breakers
+from bridge.ai.chain import Chain
+from bridge.ai.providers import build_provider
+from bridge.built import Built
+from bridge.errors import NotUsable, Paused
+from bridge.metrics import Metrics
+from bridge.model import Capability
+from bridge.secrets import Secrets
+from bridge.settings.model import Organization, Provider, Settings
+from bridge.store import Store
+
+
+class Asking:
+    """The AI side of the composition root. One per process, so that breakers and learned limits are shared."""
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        secrets: Secrets,
+        store: Store,
+        metrics: Metrics,
+        runtime: AIRuntime,
+        now: Callable[[], datetime],
+        alarm: Callable[[str, str, str], None],
+    ) -> None:
+        self.settings, self.secrets, self.store, self.metrics = settings, secrets, store, metrics
+        self.runtime, self.now = runtime, now
+        self.breakers = Breakers(runtime.clock, alarm=self._breaker_alarm)
+        self._alarm = alarm
+        self._raised: set[str] = set()
+        self._lock = threading.Lock()
+        self._providers = Built[AIProvider]()
+
+    def asker(self, organization: Organization, capability: Capability) -> Budgeted:
+        """Return the AI of an organization for a capability; NotUsable where nothing can be asked."""
+        return Budgeted(self, organization, self.chain(organization, capability))
+
+    def chain(self, organization: Organization, capability: Capability) -> Chain:
+        """Return the usable providers in order; NotUsable, with the first one's reason, where there is none."""
+        model = organization.variables.model(capability)
+        providers, missing = [], []
+        for number, configured in enumerate(organization.ai.providers):
+            try:
+                providers.append(self.provider(organization, configured, model if number == 0 else None))
+            except NotUsable as error:
+                missing.append(error)
+        if not providers:
+            raise missing[0]
+        return Chain(providers, breakers=self.breakers)
+
+    def provider(self, organization: Organization, configured: Provider, model: str | None = None) -> AIProvider:
+        """Build one configured provider with its key: the organization's own, else the platform's."""
+        reference = configured.api_key
+        if reference is None and organization.ai.may_use_platform_key(configured):
+            reference = self.settings().platform_keys.get(configured.provider)
+        config = ProviderConfig(
+            provider=configured.provider,
+            api_key=self.secrets.resolve(reference) if reference else None,
+            base_url=configured.base_url,
+            model=model or configured.model,
+            api_version=configured.api_version,
+            timeout_seconds=configured.timeout_seconds,
+            options=configured.options,
+            typed_in_console=organization.ai.typed(configured),
+            prices={
+                name: Price(price.input, price.output, price.cached)
+                for name, price in organization.ai.prices.items()
+            },
+        )
+        name = f"{organization.id}/{configured.provider}/{config.model}"
+        return self._providers.get(name, config, lambda: build_provider(config, self.runtime))
+
+    def month_began(self) -> float:
+        now = self.now()
+        return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+    def raise_alarm(self, name: str, organization: str, text: str) -> None:
+        with self._lock:
+            self._raised.add(name)
+        self._alarm(name, organization, text)
+
+    def clear_alarms(self, *names: str) -> None:
+        """End alarms this process raised; the database is asked only where there is something to end."""
+        for name in names:
+            with self._lock:
+                raised = name in self._raised
+                self._raised.discard(name)
+            if raised:
+                self.store.alarms.clear(name)
+
+    def _breaker_alarm(self, kind: str, provider: str, text: str) -> None:
+        self.raise_alarm(f"ai:{kind}:{provider}", "", text)
+
+
+class Budgeted:
+    """Asks a chain unless the organization's monthly budget is used up; counts what was used."""
+
+    def __init__(self, asking: Asking, organization: Organization, chain: Chain) -> None:
+        self._asking, self._organization, self._chain = asking, organization, chain
+
+    def complete(self, prompt: Prompt, *, max_tokens: int, privacy: Privacy = "default") -> Completion:
+        """Ask; Paused while the budget is used up."""
+        self._within_budget()
+        completion = self._chain.complete(prompt, max_tokens=max_tokens, privacy=privacy)
+        self._asking.metrics.used(self._organization.id, completion.provider, completion.usage)
+        self._asking.clear_alarms(*(f"ai:{kind}:{completion.provider}" for kind in ("quota", "key", "down")))
+        return completion
+
+    def outgoing(self, prompt: Prompt, *, max_tokens: int, privacy: Privacy = "default") -> Outgoing:
+        """Return what `complete` would send first."""
+        return self._chain.outgoing(prompt, max_tokens=max_tokens, privacy=privacy)
+
+    def _within_budget(self) -> None:
+        limit = self._organization.ai.monthly_budget
+        if limit is None:
+            return
+        name = f"budget:{self._organization.id}"
+        spent, _usage = self._asking.store.runs.spent(self._organization.id, self._asking.month_began())
+        if spent < limit:
+            self._asking.clear_alarms(name)
+            return
+        text = (
+            f"{self._organization.name or self._organization.id} has used its AI budget for this month "
+            f"(${spent:.2f} of ${limit:.2f}); tickets wait until it is raised or the month ends"
+        )
+        self._asking.raise_alarm(name, self._organization.id, text)
+        raise Paused("AI budget", "this month's AI budget is used up; the ticket waits")
