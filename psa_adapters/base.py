@@ -89,8 +89,9 @@ class PSAAdapter(Protocol):
     def update_ticket(self, ticket: Ticket, changes: Sequence[Change]) -> Ticket:
         """Write all changes in one request and return the ticket as the PSA then holds it.
 
-        Safe to repeat. The caller compares; a value the PSA silently kept is no error here. Raises
-        ValueRejected where the PSA names a refused value.
+        Safe to repeat, but a request whose answer was lost is not repeated here: TemporaryError makes the caller
+        read the ticket again and see whether the write arrived. The caller compares; a value the PSA silently kept
+        is no error here. Raises ValueRejected where the PSA names a refused value.
         """
 
     def add_note(self, ticket: Ticket, text: str, *, key: str) -> str:

@@ -90,7 +90,7 @@ class ConnectWise:
         if self._needs_custom_fields:
             body.append(custom_fields(ticket.native))
         accept = () if self._needs_custom_fields else (400,)
-        reply = self._client.request("PATCH", path, json=body, repeatable=True, accept=accept)
+        reply = self._client.request("PATCH", path, json=body, repeatable=False, accept=accept)
         if reply.status == 400:
             refused = refused_fields(reply)
             if not refused & touched_names(changes):
@@ -108,7 +108,7 @@ class ConnectWise:
         native = read_ticket(self._connection, held, "", self._options).native
         body = operations(changes, native, silent="processnotifications" not in refused)
         body.append(custom_fields(native))
-        record = as_record(self._client.request("PATCH", path, json=body, repeatable=True))
+        record = as_record(self._client.request("PATCH", path, json=body, repeatable=False))
         self._needs_custom_fields = self._needs_custom_fields or "processnotifications" not in refused
         return record
 

@@ -88,7 +88,7 @@ class Tickets:
         for change in changes:
             element |= self._element(change)
         element["dont_do_rules"] = True
-        answer = self._client.post("Tickets", element, where=where, repeatable=True)
+        answer = self._client.post("Tickets", element, where=where, repeatable=False)
         if truth(answer.get("_warning_is_error")):
             raise ValueRejected(where, f"HaloPSA warns: {words(answer.get('_warning')) or 'no reason given'}")
 

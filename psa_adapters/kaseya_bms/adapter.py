@@ -104,7 +104,7 @@ class KaseyaBMS:
             where=where,
             body=steps,
             content_type="application/json-patch+json",
-            repeatable=True,
+            repeatable=False,
         ).record
         if row is None or row.text("id") != ticket.ref.id:
             return self.get_ticket(ticket.ref)
