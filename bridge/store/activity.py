@@ -20,6 +20,7 @@ class Only:
     organizations: Collection[str]
     connection: str = ""
     statuses: Collection[Status] = ()
+    since: float | None = None
 
     def where(self) -> list[sa.ColumnElement[bool]]:
         clauses: list[sa.ColumnElement[bool]] = [runs.c.organization.in_(list(self.organizations))]
@@ -27,6 +28,8 @@ class Only:
             clauses.append(runs.c.connection == self.connection)
         if self.statuses:
             clauses.append(runs.c.status.in_([status.value for status in self.statuses]))
+        if self.since is not None:
+            clauses.append(runs.c.created >= self.since)
         return clauses
 
 

@@ -49,6 +49,17 @@ class Overrides:
                 revision=overrides.c.revision + 1,
             )
 
+    def set_if(self, organization: str, document: Mapping[str, Any], by: str, *, seen: int) -> int | None:
+        """Store a document unless it changed since revision `seen` (0: never stored); return the new revision."""
+        values = {"document": dict(document), "by": by, "at": self.now(), "revision": seen + 1}
+        where = sa.and_(overrides.c.organization == organization, overrides.c.revision == seen)
+        with self.engine.begin() as connection:
+            if seen:
+                done = bool(connection.execute(sa.update(overrides).where(where).values(**values)).rowcount)
+            else:
+                done = insert_new(connection, overrides, {"organization": organization, **values})
+        return seen + 1 if done else None
+
     def remove(self, organization: str) -> None:
         """Reset to the YAML; the empty document keeps the revision moving so that every process notices."""
         self.set(organization, {}, "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,29 @@ class Suggestions:
         with self.engine.connect() as connection:
             rows = connection.execute(query.order_by(suggestions.c.created.desc()).limit(limit))
             return [Suggestion(**row._mapping) for row in rows]
+
+    def page(
+        self,
+        organizations: Collection[str],
+        *,
+        connection: str | None = None,
+        state: str | None = None,
+        after: tuple[float, str] | None = None,
+        limit: int = 50,
+    ) -> list[Suggestion]:
+        """Return suggestions, newest first; `after` is the (created, id) of the last one of the page before."""
+        query = sa.select(suggestions).where(suggestions.c.organization.in_(list(organizations)))
+        if connection is not None:
+            query = query.where(suggestions.c.connection == connection)
+        if state is not None:
+            query = query.where(suggestions.c.state == state)
+        if after is not None:
+            created, id_ = after
+            same_instant = sa.and_(suggestions.c.created == created, suggestions.c.id < id_)
+            query = query.where(sa.or_(suggestions.c.created < created, same_instant))
+        query = query.order_by(suggestions.c.created.desc(), suggestions.c.id.desc()).limit(limit)
+        with self.engine.connect() as link:
+            return [Suggestion(**row._mapping) for row in link.execute(query)]
 
     def move(self, id_: str, before: str, after: str) -> bool:
         """Change the state if it is still `before`; tell whether this caller did it."""

@@ -8,6 +8,7 @@ from bridge.app import Bridge
 from bridge.web import (
     access,
     activity,
+    api,
     headers,
     health,
     login,
@@ -20,6 +21,7 @@ from bridge.web import (
 
 BLUEPRINTS = (
     webhooks.blueprint,
+    api.blueprint,
     health.blueprint,
     login.blueprint,
     activity.blueprint,

@@ -1,4 +1,4 @@
-"""What an operation of the API is, and the way of a request through it: token, scope, shape, view, shape, answer."""
+"""What an operation of the API is, and a request's way through it: token, scope, shape, view, answer."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ LIMIT = 64 * 1024
 """Bytes of a request body."""
 
 PATH: Mapping[str, tuple[str, str]] = {
-    "run": (r"[A-Za-z0-9._-]{1,64}:[A-Za-z0-9_-]{1,64}(:[1-9][0-9]{0,5})?", "The id of a run, for example cw-main:4711."),
-    "suggestion": (r"[A-Za-z0-9_-]{1,40}", "The id of a suggestion."),
-    "connection": (r"[a-z0-9][a-z0-9-]{0,62}", "The id of a connection."),
-    "organization": (r"[a-z0-9][a-z0-9-]{0,62}", "The id of an organization."),
+    "run": (
+        r"[A-Za-z0-9._-]{1,64}:[A-Za-z0-9_-]{1,64}(:[1-9][0-9]{0,5})?",
+        "A run, for example cw-main:4711.",
+    ),
+    "suggestion": (r"[A-Za-z0-9_-]{1,40}", "A suggestion."),
+    "connection": (r"[a-z0-9][a-z0-9-]{0,62}", "A connection."),
+    "organization": (r"[a-z0-9][a-z0-9-]{0,62}", "An organization."),
 }
 """Parameters in addresses: what they look like, and what they are."""
 
@@ -110,7 +113,7 @@ class Operation:
             if not re.fullmatch(PATH[name][0], value):
                 raise not_found(name)
         query = _loaded(self.query, _query(), "query") if self.query else {}
-        body = _loaded(self.body, self._body(), "") if self.body else {}
+        body = _loaded(self.body, self._body(), "body") if self.body else {}
         try:
             answer = self.view(Call(caller, path, query, body))
         except BridgeError as error:
@@ -154,9 +157,13 @@ def parsed(content: bytes) -> Any:
     except ValueError as error:
         told = str(error) if isinstance(error, _Odd) else "holds a number that is too long"
         raise Refused("malformed", f"the body {told}") from None
-    if "\\u0000" in text:
+    if _NUL.search(text):
         raise Refused("malformed", "the body holds a NUL character")
     return data
+
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""An escaped NUL; a backslash that is itself escaped starts none."""
 
 
 class _Odd(ValueError):
@@ -184,18 +191,22 @@ def _number(text: str) -> float:
 def _query() -> dict[str, str]:
     twice = [name for name, values in request.args.lists() if len(values) > 1]
     if twice:
-        raise Refused("invalid", "a parameter is given twice", errors=[(_shown(name), "is given twice") for name in twice])
+        errors = [(_shown(name), "is given twice") for name in twice]
+        raise Refused("invalid", "the query does not fit", errors=errors)
     return request.args.to_dict()
 
 
-def _loaded(schema: type[Schema], data: Any, where: str) -> Mapping[str, Any]:
+def _loaded(schema: type[Schema], data: Any, what: str) -> Mapping[str, Any]:
     loaded, problems = check(fields.Nested(schema), data)
     if problems:
-        first = f"the {where or 'body'} does not fit"
-        errors = [(_shown(display(problem.path)), problem.message) for problem in problems]
-        raise Refused("invalid", first, errors=errors)
-    found: Mapping[str, Any] = loaded
-    return found
+        errors = [(_shown(display(found.path)), found.message.replace(_YAML, "an object")) for found in problems]
+        raise Refused("invalid", f"the {what} does not fit", errors=errors)
+    checked: Mapping[str, Any] = loaded
+    return checked
+
+
+_YAML = "a mapping (lines of `key: value`)"
+"""How the settings, whose checks are used here too, name an object."""
 
 
 def _shown(name: str) -> str:

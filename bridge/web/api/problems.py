@@ -7,7 +7,6 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
@@ -54,9 +53,9 @@ KINDS: Mapping[str, Kind] = {
     "too-large": Kind(413, "The request is too large", "A request body may have 64 KiB."),
     "media-type": Kind(415, "Not this kind of content", "Send `Content-Type: application/json`."),
     "invalid": Kind(422, "The request does not fit", "`errors` names each place and what is wrong there."),
-    "precondition": Kind(428, "If-Match is needed", "Send the ETag that reading the settings gave you as If-Match."),
+    "precondition": Kind(428, "If-Match is needed", "Send the ETag of the settings you have read as If-Match."),
     "too-many": Kind(429, "Too many requests", "Wait as many seconds as Retry-After says."),
-    "fault": Kind(500, "Something went wrong here", "The service's log names the place; nothing of it is told here."),
+    "fault": Kind(500, "Something went wrong here", "The service's log names the place."),
     "upstream": Kind(502, "The PSA or the AI did not do it", "`detail` says what it answered and what to do."),
     "unavailable": Kind(503, "Not right now", "Try again after as many seconds as Retry-After says."),
 }
@@ -102,14 +101,9 @@ def of_http(error: HTTPException) -> Response:
     """Return one of Werkzeug's refusals; a redirect stays one."""
     status = error.code or 500
     if status < 400:
-        return Response(response=error.get_response())
+        return Response(headers=error.get_headers(), status=status)
     name = _BY_STATUS.get(status) or ("malformed" if status < 500 else "fault")
     made = answer(Refused(name, KINDS[name].advice))
-    if status not in _BY_STATUS:
-        # A status of its own kind is rare here; it is kept, with the words of its class.
-        made.status_code = status
-        words = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
-        made.set_data(json.dumps(words))
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         made.headers["Allow"] = ", ".join(sorted(allowed))
