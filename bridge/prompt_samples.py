@@ -62,6 +62,7 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
                 "thresholds": {"sentiment": 3, "urgency": 3, "impact": 3},
                 "mood": "",
                 "acting": [],
+                "not_acted_on": [],
                 "provider": "openai",
                 "model": "a-model",
                 "remarks": [],
@@ -75,6 +76,7 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
                 "thresholds": {"sentiment": 3, "urgency": 3, "impact": 3},
                 "mood": "positive",
                 "acting": ["impact", "urgency"],
+                "not_acted_on": [],
                 "provider": "openai",
                 "model": "a-model",
                 "remarks": ["Answered by OpenAI instead (local: does not answer)."],
@@ -87,6 +89,8 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
                 "after": "Printing / Paper jam",
                 "why": "91 % sure",
                 "capability": "categorization",
+                "did": "category set to Printing / Paper jam (91 % sure)",
+                "headline": True,
             }
         ],
         "suggested": [
@@ -96,8 +100,22 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
                 "after": "High",
                 "why": "urgency 4 is above 3",
                 "capability": "sentiment",
+                "did": "priority raised to High",
+                "headline": True,
             }
         ],
+        "derived": [
+            {
+                "field": "status",
+                "before": "New",
+                "after": "Assigned",
+                "why": "your PSA changed it itself with this update",
+                "capability": "sentiment",
+                "did": "status set to Assigned",
+                "headline": False,
+            }
+        ],
+        "signals": ["urgent", "several people affected"],
         "left_alone": [{"field": "impact", "why": "it is High already", "capability": "sentiment"}],
         "refused": [{"field": "status", "why": "the PSA no longer allows this value", "capability": "sentiment"}],
         "problems": [

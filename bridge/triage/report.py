@@ -6,14 +6,30 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.errors import PermanentError
-from bridge.model import Capability, Change, Decision, LeftAlone, Status
+from bridge.model import Capability, Change, Decision, Field, LeftAlone, Status
 from bridge.plaintext import Ours
-from bridge.policy import mood, name_of, triggered
+from bridge.policy import ESCALATED, mood, name_of, triggered
 from bridge.triage.act import Acted
 from bridge.triage.decide import Decided, Problem
 from bridge.triage.desk import Desk
 
 LABELS = {Capability.CATEGORIZATION: "Category", Capability.SENTIMENT: "Sentiment", Capability.REPLIES: "Reply"}
+
+SIGNALS: Mapping[str, Mapping[int, str]] = {
+    "sentiment": {5: "angry customer", 4: "frustrated customer", 3: "annoyed customer"},
+    "urgency": {5: "needed now", 4: "urgent", 3: "needed soon"},
+    "impact": {5: "whole company or security affected", 4: "several people affected", 3: "one person stopped"},
+}
+"""What a score that acts means, in the words of the scale the AI is given."""
+
+TOLD_FIRST = (
+    Field.PRIORITY, Field.OWNER, Field.TEAM, Field.STATUS, Field.IMPACT, Field.URGENCY, Field.SEVERITY,
+    Field.CATEGORY,
+)  # fmt: skip
+"""What a busy technician has to know first: that somebody must look sooner, and who."""
+
+DETAILS = frozenset({Field.IMPACT, Field.URGENCY, Field.SEVERITY})
+"""Fields that stay out of the first line where a weightier one is in it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +72,8 @@ def status_of(facts: Facts, modes: Mapping[Capability, str] | None = None) -> St
 def report(desk: Desk, facts: Facts, *, modes: dict[Capability, str]) -> list[tuple[str, str]]:
     """Return the notes to write as (key, text); none for a skipped run or one that is only shadowed.
 
-    One note tells everything; with separate notes, one per capability. Where nothing was decided or the PSA did
+    One note tells everything; with separate notes, one per action: the category, what the scores raised, to whom
+    the ticket was escalated. Where nothing was decided or the PSA did
     not take it, one error note follows `report_errors`; a capability in shadow mode has none.
     """
     spoken = {capability for capability, mode in modes.items() if mode in ("suggest", "apply")}
@@ -68,16 +85,42 @@ def report(desk: Desk, facts: Facts, *, modes: dict[Capability, str]) -> list[tu
         wanted = told and desk.organization.ai.report_errors
         return [(facts.key, error_text(desk, facts, facts.key, spoken))] if wanted else []
     failed = {problem.capability for problem in facts.problems if problem.capability} & spoken
-    groups = [spoken]
+    parts = [_Part(frozenset(spoken))]
     if desk.organization.separate_notes:
-        groups = [{capability} for capability in Capability if capability in decided | failed]
-    notes = []
-    for number, capabilities in enumerate(groups):
-        key = facts.key if number == 0 else f"{facts.key}-{number + 1}"
-        text = _note(desk, facts, capabilities, key)
+        parts = _actions(facts, decided | failed)
+    notes: list[tuple[str, str]] = []
+    for part in parts:
+        key = f"{facts.key}-{len(notes) + 1}" if notes else facts.key
+        text = _note(desk, facts, part, key)
         if text:
             notes.append((key, text))
     return notes
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one note tells: capabilities, and of their fields these."""
+
+    capabilities: frozenset[Capability]
+    fields: frozenset[Field] = frozenset(Field)
+
+    def holds(self, one: Change | LeftAlone) -> bool:
+        return one.capability in self.capabilities and one.field in self.fields
+
+
+def _actions(facts: Facts, capabilities: set[Capability]) -> list[_Part]:
+    plan, escalation = facts.acted.plan, frozenset(ESCALATED)
+    told: tuple[Change | LeftAlone, ...] = (*plan.apply, *plan.suggest, *plan.left_alone, *facts.acted.refused)
+    parts = []
+    for capability in Capability:
+        if capability not in capabilities:
+            continue
+        alone = frozenset({capability})
+        if capability is Capability.SENTIMENT and any(one.field in escalation for one in told):
+            parts += [_Part(alone, frozenset(Field) - escalation), _Part(alone, escalation)]
+        else:
+            parts.append(_Part(alone))
+    return parts
 
 
 def error_text(desk: Desk, facts: Facts, key: str, capabilities: Collection[Capability] | None = None) -> str:
@@ -99,20 +142,24 @@ def error_text(desk: Desk, facts: Facts, key: str, capabilities: Collection[Capa
     )
 
 
-def _note(desk: Desk, facts: Facts, capabilities: set[Capability], key: str) -> str:
-    decisions = [decision for decision in facts.decided.decisions if decision.capability in capabilities]
+def _note(desk: Desk, facts: Facts, part: _Part, key: str) -> str:
+    decisions = [decision for decision in facts.decided.decisions if decision.capability in part.capabilities]
     report_errors = desk.organization.ai.report_errors
     if not decisions:
-        return error_text(desk, facts, key, capabilities) if report_errors else ""
+        return error_text(desk, facts, key, part.capabilities) if report_errors else ""
     plan = facts.acted.plan
-    suggested = [_change(change) for change in plan.suggest if change.capability in capabilities]
+    suggested = _told(plan.suggest, part)
     context = {
         "decisions": [_decision(desk, decision) for decision in decisions],
-        "applied": [_change(change) for change in plan.apply if change.capability in capabilities],
+        "applied": _told(plan.apply, part),
         "suggested": suggested,
-        "left_alone": [_left(left) for left in _unique(plan.left_alone, capabilities)],
-        "refused": [_left(left) for left in facts.acted.refused if left.capability in capabilities],
-        "problems": [_problem_line(p) for p in facts.problems if report_errors and p.capability in capabilities],
+        "derived": [_change(change) for change in facts.acted.derived if change.field in part.fields],
+        "left_alone": [_left(left) for left in _unique(plan.left_alone, part)],
+        "refused": [_left(left) for left in facts.acted.refused if part.holds(left)],
+        "problems": [
+            _problem_line(p) for p in facts.problems if report_errors and p.capability in part.capabilities
+        ],
+        "signals": [word for decision in decisions for word in _signals(desk, decision)],
         "suggestion_url": Ours(facts.suggestion_url) if suggested else "",
         "cannot_hold": _cannot_hold(desk, decisions),
         "answered_by": list(dict.fromkeys(f"{d.provider} {d.model}" for d in decisions)),
@@ -120,6 +167,20 @@ def _note(desk: Desk, facts: Facts, capabilities: set[Capability], key: str) -> 
         "key": key,
     }
     return _rendered(desk, "note.md.j2", context)
+
+
+def _told(changes: Sequence[Change], part: _Part) -> list[dict[str, object]]:
+    """Return changes for the template, the most important first."""
+    chosen = sorted((c for c in changes if part.holds(c)), key=lambda change: TOLD_FIRST.index(change.field))
+    weighty = any(c.field not in DETAILS and c.capability is Capability.SENTIMENT for c in chosen)
+    return [{**_change(c), "headline": not (weighty and c.field in DETAILS)} for c in chosen]
+
+
+def _signals(desk: Desk, decision: Decision) -> list[str]:
+    if decision.capability is not Capability.SENTIMENT:
+        return []
+    acting = triggered(desk.organization.sentiment, decision.scores)
+    return [SIGNALS.get(name, {}).get(score, f"{name} {score} of 5") for name, score in acting.items()]
 
 
 def _rendered(desk: Desk, name: str, context: dict[str, object]) -> str:
@@ -142,6 +203,7 @@ def _decision(desk: Desk, decision: Decision) -> dict[str, object]:
         "thresholds": dict(sentiment.thresholds),
         "mood": mood(sentiment, decision.scores["sentiment"]) if is_sentiment else "",
         "acting": sorted(triggered(sentiment, decision.scores)) if is_sentiment else [],
+        "not_acted_on": [name for name in decision.scores if name not in sentiment.act_on],
         "provider": decision.provider,
         "model": decision.model,
         "remarks": list(decision.remarks),
@@ -155,17 +217,29 @@ def _change(change: Change) -> dict[str, str]:
         "after": name_of(change.after),
         "why": change.why,
         "capability": change.capability.value,
+        "did": _did(change),
     }
+
+
+def _did(change: Change) -> str:
+    after = name_of(change.after)
+    if change.field is Field.OWNER:
+        return f"assigned to {after}"
+    if change.field is Field.CATEGORY:
+        return f"category set to {after} ({change.why})"
+    if change.capability is Capability.SENTIMENT and change.field not in ESCALATED:
+        return f"{change.field.value} raised to {after}"
+    return f"{change.field.value} set to {after}"
 
 
 def _left(left: LeftAlone) -> dict[str, str]:
     return {"field": left.field.value, "why": left.why, "capability": left.capability.value}
 
 
-def _unique(left_alone: Sequence[LeftAlone], capabilities: set[Capability]) -> list[LeftAlone]:
+def _unique(left_alone: Sequence[LeftAlone], part: _Part) -> list[LeftAlone]:
     seen: dict[tuple[str, str], LeftAlone] = {}
     for left in left_alone:
-        if left.capability in capabilities:
+        if part.holds(left):
             seen.setdefault((left.field.value, left.why), left)
     return list(seen.values())
 
