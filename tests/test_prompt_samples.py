@@ -103,7 +103,11 @@ def test_the_notes_variables(here: Practice, desk: Desk) -> None:
     trouble = Problem("AI", "no answer", Capability.SENTIMENT)
     plan = Plan(apply=(change,), suggest=(change,), left_alone=(left,))
     facts = Facts(
-        "run", "key 1", replace(decided, problems=(trouble,)), Acted(plan, refused=(left,)), "https://example.com"
+        "run",
+        "key 1",
+        replace(decided, problems=(trouble,)),
+        Acted(plan, refused=(left,), derived=(change,)),
+        "https://example.com",
     )
     modes = dict.fromkeys(Capability, "apply")
     assert report(desk, facts, modes=modes)
