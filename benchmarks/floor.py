@@ -1,7 +1,7 @@
 """The floor: a bare script that does the same job with no promise at all.
 
-It answers before it has stored anything, forgets everything when it ends, checks and compares nothing. Whoever writes
-the integration in an afternoon has this; what the bridge costs on top is the price of its promises.
+It answers before it has stored anything, forgets everything when it ends, checks and compares nothing. Whoever
+writes the integration in an afternoon has this; what the bridge costs on top is the price of its promises.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The processes of one measurement: the upstream, and the bridge or the floor. Loopback only; ended by their ids."""
+"""The processes of one measurement: the upstream, and the bridge or the floor. All on loopback."""
 
 from __future__ import annotations
 

@@ -30,17 +30,36 @@ BOARD = {"id": 1, "name": "Help Desk"}
 PATHS = 120
 """Legal paths of the board; about what a well kept help desk has."""
 
-NOUNS = (
-    "Laptop Desktop Printer Scanner Phone Network VPN Firewall Server Backup Mail Account Licence Browser".split()
-)
-FAULTS = "Broken Slow Missing Request Change Access Move Training Warranty Noise".split()
-TEXT = (
-    "Good morning,\n\nsince the update last night my laptop stays black when I press the power button. The fan runs "
-    "for a second and stops. I have a client meeting at eleven and all my files are on it. I tried another charger "
-    "and another socket. A colleague has the same model and hers works. Could somebody please have a look before "
-    "ten?\n\nThank you,\nDana Whitfield\n--\nDana Whitfield | Account Manager\nContoso Ltd | +1 555 0100\n"
-    "This message is confidential and intended for the addressee only.\n"
-)
+NOUNS = [
+    "Laptop",
+    "Desktop",
+    "Printer",
+    "Scanner",
+    "Phone",
+    "Network",
+    "VPN",
+    "Firewall",
+    "Server",
+    "Backup",
+    "Mail",
+    "Account",
+    "Licence",
+    "Browser",
+]
+FAULTS = ["Broken", "Slow", "Missing", "Request", "Change", "Access", "Move", "Training", "Warranty", "Noise"]
+TEXT = """Good morning,
+
+since the update last night my laptop stays black when I press the power button. The fan runs for a second and
+stops. I have a client meeting at eleven and all my files are on it. I tried another charger and another socket.
+A colleague has the same model and hers works. Could somebody please have a look before ten?
+
+Thank you,
+Dana Whitfield
+--
+Dana Whitfield | Account Manager
+Contoso Ltd | +1 555 0100
+This message is confidential and intended for the addressee only.
+"""
 JSON_TYPE = "application/json"
 
 

@@ -44,24 +44,33 @@ class Handling:
             return self._skip(job, decided)
         return {"decided": decided.dump(), "retry": _retry_decide(decided)}
 
-    def act(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
-        """Plan and write; nothing is written where nothing was decided."""
+    def finish(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+        """Plan and write, then leave the note and record the outcome.
+
+        One step, because both halves are safe to repeat: a write that arrived is found in the ticket, a note by
+        its key. A repeat for the note's sake keeps what was written.
+        """
         decided = Decided.load(state["decided"]["decided"])
         desk = self.desk(str(job["connection"]))
-        if desk is None or not decided.decisions:
-            return {"acted": Acted().dump(), "retry": None}
-        off = switched_off(desk.organization, desk.connection)
+        earlier = state.get("finished")
+        if earlier and (earlier["wrote"] or _patience_over(state)):
+            return {**earlier, **self._tell(job, state, desk, decided, Acted.load(earlier["acted"]))}
+        off = switched_off(desk.organization, desk.connection) if desk and decided.decisions else ""
         if off:
             # It was switched off after the AI was asked; off means that nothing is touched any more.
-            return {**self._skip(job, replace(decided, skip=off)), "acted": Acted().dump()}
-        acted = _guarded(lambda: act(desk, _ref(job), decided), lambda problem: Acted(problem=problem))
-        return {"acted": acted.dump(), "retry": _retry(acted.problem)}
+            return self._skip(job, replace(decided, skip=off))
+        acted = Acted()
+        if desk is not None and decided.decisions:
+            acted = _guarded(lambda: act(desk, _ref(job), decided), lambda problem: Acted(problem=problem))
+        result = {"acted": acted.dump(), "wrote": False, "retry": _retry(acted.problem)}
+        if result["retry"]:
+            return result
+        return {**result, "wrote": True, **self._tell(job, state, desk, decided, acted)}
 
-    def tell(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+    def _tell(
+        self, job: Mapping[str, Any], state: Mapping[str, Any], desk: Desk | None, decided: Decided, acted: Acted
+    ) -> dict[str, Any]:
         """Write the note or error note, then record the outcome."""
-        decided = Decided.load(state["decided"]["decided"])
-        acted = Acted.load(state["acted"]["acted"])
-        desk = self.desk(str(job["connection"]))
         facts = Facts(str(job["run"]), f"key {job['key']}", decided, acted)
         status = status_of(facts, modes(desk.organization) if desk else None)
         if desk is None:

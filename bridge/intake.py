@@ -50,13 +50,14 @@ class Answer:
 
 @dataclass
 class Intake:
-    """Turns doorbells into runs. `place` finds a connection; None where there is none."""
+    """Turns doorbells into runs. `place` finds a connection; `stored` is called when new jobs are committed."""
 
     store: Store
     queue: JobQueue
     place: Callable[[str], tuple[Organization, Connection, PSAAdapter] | None]
     now: Callable[[], datetime]
     arrived: Callable[[str, str, str], None] = field(default=lambda _psa, _connection, _status: None)
+    stored: Callable[[], None] = field(default=lambda: None)
 
     def receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
         """Answer one webhook, after storing what it rings for."""
@@ -143,7 +144,10 @@ class Intake:
             delay = connection.delay_seconds if origin == "webhook" else 0.0
             self.queue.enqueue(link, job, organization=run.organization, delay_seconds=delay)
 
-        return self.store.runs.open(refs, organization.id, origin, enqueue, again=again, round_=round_)
+        opened = self.store.runs.open(refs, organization.id, origin, enqueue, again=again, round_=round_)
+        if opened:
+            self.stored()
+        return opened
 
     def sweep(self, connection_id: str) -> int:
         """Catch up on tickets whose webhook never came; return how many runs were opened.

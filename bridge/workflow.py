@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from bridge.errors import ConfigError
 from bridge.store.engine import Durability, is_sqlite, open_engine, sqlite_path
+from bridge.wakeup import Bell, Load
 
 logger = logging.getLogger(__name__)
 
@@ -37,11 +38,8 @@ class Handler(Protocol):
     def decide(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
         """Decide; the state's earlier decisions are kept."""
 
-    def act(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
-        """Plan and write."""
-
-    def tell(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
-        """Write the note or error note and record the outcome."""
+    def finish(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+        """Plan, write, leave the note and record the outcome; all of it safe to repeat."""
 
     def waiting(self, job: Mapping[str, Any], attempts: int, reason: str) -> None:
         """Show that a run waits for a repeat."""
@@ -71,7 +69,7 @@ class Engine:
     executor: str = ""
     slots: int = 50
     per_organization: int = 40
-    poll_seconds: float = 0.1
+    poll_seconds: float = 0.25
     patience: Patience = field(default_factory=Patience)
     tick: bool = True
     run_jobs: bool = True
@@ -79,6 +77,8 @@ class Engine:
     _engines: list[sa.Engine] = field(default_factory=list, init=False)
     _lock: FileLock | None = field(default=None, init=False)
     _running: bool = field(default=False, init=False)
+    _bell: Bell = field(default_factory=lambda: Bell(f"queue-worker-{TICKETS}"), init=False)
+    _load: Load = field(default_factory=Load, init=False)
 
     def start(self) -> None:
         """Open the engine; with `run_jobs`, recover what a killed process left and begin to work."""
@@ -124,9 +124,10 @@ class Engine:
         }
         if not is_sqlite(self.url):
             config["system_database_url"] = self.url
-        DBOS(config=config)
+        instance = DBOS(config=config)
         DBOS.launch()
         self._running = True
+        self._bell.hang(instance.background_thread_stop_events)
         DBOS.register_queue(
             TICKETS,
             worker_concurrency=self.slots,
@@ -181,6 +182,20 @@ class Engine:
         if delay_seconds > 0:
             options["delay_seconds"] = delay_seconds
         self._the_client().enqueue_in_transaction(connection, options, dict(job), {})
+
+    def wake(self) -> None:
+        """Let the queue look for jobs now; to be called once the transaction of `enqueue` is committed."""
+        self._bell.ring()
+
+    def run(self, job: dict[str, Any], state: dict[str, Any]) -> str:
+        """Carry one job through its steps; where it gives back a slot that others wait for, wake the queue."""
+        organization = str(job["organization"])
+        try:
+            with self._load.of(organization):
+                return _carried_through(job, state)
+        finally:
+            if self._load.was_full(organization, self.slots, self.per_organization):
+                self._bell.ring()
 
     def request(self, chore: str, key: str) -> None:
         """Enqueue a chore once per key."""
@@ -246,24 +261,24 @@ def _decide(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
     return _engine().handler.decide(job, state)
 
 
-@DBOS.step(name="act", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
-def _act(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-    return _engine().handler.act(job, state)
-
-
-@DBOS.step(name="tell", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
-def _tell(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-    return _engine().handler.tell(job, state)
+@DBOS.step(name="finish", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
+def _finish(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    return _engine().handler.finish(job, state)
 
 
 @DBOS.workflow(name="handle_ticket", max_recovery_attempts=RECOVERY_ATTEMPTS)
 def handle_ticket(job: dict[str, Any], state: dict[str, Any]) -> str:
-    """Handle one ticket. `job` names it; `state` is empty, or what an earlier part of the run reached.
+    """Handle one ticket. `job` names it; `state` is empty, or what an earlier part of the run reached."""
+    return _engine().run(job, state)
+
+
+def _carried_through(job: dict[str, Any], state: dict[str, Any]) -> str:
+    """Decide, then finish: two steps, because only the AI's answer must not be asked for twice.
 
     Each step returns {"retry": {reason, after, paused, partial} or null, …}; a retry repeats that step.
     """
     state = {"attempts": 0, "pauses": 0, **state}
-    for name, step in (("decided", _decide), ("acted", _act), ("told", _tell)):
+    for name, step in (("decided", _decide), ("finished", _finish)):
         while not _done(state.get(name)):
             state[name] = step(job, state)
             retry = state[name].get("retry")
@@ -271,10 +286,10 @@ def handle_ticket(job: dict[str, Any], state: dict[str, Any]) -> str:
                 break
             delay = _delay(state, retry)
             if delay is None:
-                # Patience is over: what is known goes on to the next step, which reports it.
+                # Patience is over: what is known goes on to the note, which is tried this one last time.
                 state = {**state, "last": True, name: {**state[name], "retry": None}}
-                if name == "told":
-                    _tell(job, state)
+                if name == "finished":
+                    _finish(job, state)
                 break
             state["pauses" if retry.get("paused") else "attempts"] += 1
             _engine().handler.waiting(job, state["attempts"], retry["reason"])

@@ -1,0 +1,78 @@
+"""Waking a queue the moment a job is stored, instead of at its next poll.
+
+The engine has no wake-up: its thread for a queue sleeps on the engine's stop event, a plain `threading.Event`, for
+the polling interval. A Bell takes the place of that sleep, for that thread alone. Nothing durable depends on it:
+the job is in the database before the bell rings, and polling goes on, so a bell that nobody hears costs only time.
+Should a later engine sleep in another way, the bell rings in vain; tests/test_wakeup.py then fails.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+
+class Bell:
+    """Ends the sleep of one thread early, but not twice within `spacing` seconds. Times are seconds of `clock`."""
+
+    def __init__(
+        self, thread_name: str, *, spacing: float = 0.02, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._thread_name, self._spacing, self._clock = thread_name, spacing, clock
+        self._rung = threading.Event()
+        self._woke = clock() - spacing
+
+    def ring(self) -> None:
+        """End the sleep now, or let the next one not begin. Cheap; from any thread."""
+        self._rung.set()
+
+    def hang(self, events: Iterable[threading.Event]) -> None:
+        """Take the place of the sleep on these stop events."""
+        for event in events:
+            self._replace(event)
+
+    def _replace(self, event: threading.Event) -> None:
+        sleep, end = event.wait, event.set
+
+        def wait(timeout: float | None = None) -> bool:
+            if timeout is None or threading.current_thread().name != self._thread_name:
+                return sleep(timeout)
+            if self._rung.wait(timeout):
+                # Jobs come in bursts; after a short pause one look finds several of them.
+                sleep(max(0.0, self._woke + self._spacing - self._clock()))
+            # Cleared before the queue is read, so that a job stored while it is read rings again.
+            self._rung.clear()
+            self._woke = self._clock()
+            return event.is_set()
+
+        def stop() -> None:
+            end()
+            self._rung.set()
+
+        vars(event).update(wait=wait, set=stop)
+
+
+class Load:
+    """How many jobs run in this process, by organization. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._running: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def of(self, organization: str) -> Iterator[None]:
+        with self._lock:
+            self._running[organization] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[organization] -= 1
+
+    def was_full(self, organization: str, slots: int, per_organization: int) -> bool:
+        """Tell whether there was no room for another job before the one that has just ended."""
+        with self._lock:
+            return self._running.total() + 1 >= slots or self._running[organization] + 1 >= per_organization
