@@ -90,7 +90,7 @@ class People:
         suggestion = self.store.suggestions.get(suggestion_id)
         if suggestion is None:
             raise NotFound("suggestion", "there is no such suggestion (any more)")
-        if not self.store.suggestions.move(suggestion_id, "open", "claimed"):
+        if not self.store.suggestions.claim(suggestion_id):
             now = self.store.suggestions.get(suggestion_id)
             state = now.state if now else "gone"
             word = "being written by somebody else right now" if state == "claimed" else f"{state} already"

@@ -166,6 +166,18 @@ def test_when_the_psa_is_away_the_offer_stays_open(console: Site, monkeypatch: p
     assert found.state == "open"
 
 
+def test_an_offer_whose_writer_died_can_be_accepted_later(console: Site) -> None:
+    id_, ticket = offered(console)
+    assert console.bridge.store.suggestions.claim(id_)
+    client = console.signed_in()
+    answer = post(client, f"/suggestions/{id_}/accept", {"field": "category"})
+    assert "being written by somebody else right now" in client.get(answer.location).text
+    console.time.pass_(minutes=16)
+    client.get("/suggestions")
+    post(client, f"/suggestions/{id_}/accept", {"field": "category"})
+    assert console.psa.look(ticket).writes == 1
+
+
 def test_what_the_ai_and_the_psa_say_is_escaped(console: Site) -> None:
     evil = '"><img src=x onerror=alert(1)>{{ 7*7 }}'
     ref = console.ticket()

@@ -88,7 +88,6 @@ def test_an_address_that_is_no_ticket_is_not_found(console: Site, ticket: str) -
 
 
 def test_running_again_opens_one_round_per_form(console: Site) -> None:
-    console.bridge.start()
     ref = console.ticket()
     console.finished(ref, Status.FAILED, reason="no quota")
     client = console.signed_in()
@@ -102,7 +101,6 @@ def test_running_again_opens_one_round_per_form(console: Site) -> None:
 
 
 def test_running_again_counts_rounds_by_name_once_old_ones_are_deleted(console: Site) -> None:
-    console.bridge.start()
     ref = console.ticket()
     console.finished(ref, Status.FAILED)
     console.time.pass_(days=1)
@@ -114,7 +112,6 @@ def test_running_again_counts_rounds_by_name_once_old_ones_are_deleted(console: 
 
 
 def test_a_ticket_never_handled_can_be_run_now(console: Site) -> None:
-    console.bridge.start()
     ref = console.ticket()
     client = console.signed_in()
     page = path_of(console, ref.id)

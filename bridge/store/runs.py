@@ -172,7 +172,9 @@ class RunLog:
         """Return the runs of one ticket, newest first."""
         where = sa.and_(runs.c.connection == ref.connection, runs.c.ticket == ref.id)
         with self.engine.connect() as connection:
-            rows = connection.execute(sa.select(runs).where(where).order_by(runs.c.created.desc()))
+            # Rounds of one instant follow their names: the longer one, then the higher one is newer.
+            newest = runs.c.created.desc(), sa.func.length(runs.c.id).desc(), runs.c.id.desc()
+            rows = connection.execute(sa.select(runs).where(where).order_by(*newest))
             return [read_run(row) for row in rows]
 
     def latest(

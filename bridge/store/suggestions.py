@@ -12,10 +12,16 @@ import sqlalchemy as sa
 from bridge.model import Field, VerdictKind
 from bridge.store.tables import suggestions, verdicts
 
+CLAIM_SECONDS = 900.0
+"""No write to a PSA takes this long with all its retries; after it the writer is taken for dead."""
+
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Changes offered for one ticket. `state`: open, claimed (being written), accepted, dismissed."""
+    """Changes offered for one ticket. `state`: open, claimed (being written), accepted, dismissed.
+
+    `closed` is when it was accepted or dismissed, or claimed.
+    """
 
     id: str
     run: str
@@ -91,6 +97,17 @@ class Suggestions:
         query = query.order_by(suggestions.c.created.desc(), suggestions.c.id.desc()).limit(limit)
         with self.engine.connect() as link:
             return [Suggestion(**row._mapping) for row in link.execute(query)]
+
+    def claim(self, id_: str) -> bool:
+        """Claim an open suggestion for writing; one whose writer died long ago counts as open."""
+        abandoned = sa.and_(suggestions.c.state == "claimed", suggestions.c.closed < self.now() - CLAIM_SECONDS)
+        with self.engine.begin() as connection:
+            done = connection.execute(
+                sa.update(suggestions)
+                .where(suggestions.c.id == id_, sa.or_(suggestions.c.state == "open", abandoned))
+                .values(state="claimed", closed=self.now())
+            )
+            return bool(done.rowcount)
 
     def move(self, id_: str, before: str, after: str) -> bool:
         """Change the state if it is still `before`; tell whether this caller did it."""
