@@ -112,7 +112,6 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
                 "why": "your PSA changed it itself with this update",
                 "capability": "sentiment",
                 "did": "status set to Assigned",
-                "headline": False,
             }
         ],
         "signals": ["urgent", "several people affected"],
