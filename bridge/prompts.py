@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateSyntaxError,
+    nodes,
+)
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bridge.errors import ConfigError, PermanentError
@@ -88,12 +96,19 @@ class Prompts:
             for block in BLOCKS:
                 if block not in template.blocks:
                     raise PermanentError(f"template {name}", f"has no block '{block}'; add {{% block {block} %}}")
-                texts.append("".join(template.blocks[block](template.new_context(dict(context)))).strip())
+                texts.append(self._block(template, block, context))
         except _TROUBLE as error:
             raise self._explained(name, error) from None
         system, user = texts
         fingerprint = hashlib.sha256(f"{name}\n{system}".encode()).hexdigest()[:12]
         return Rendered(system, user, fingerprint)
+
+    def _block(self, template: Template, block: str, context: Mapping[str, Any]) -> str:
+        try:
+            return "".join(template.blocks[block](template.new_context(dict(context)))).strip()
+        except _TROUBLE:
+            # Raises it again with the template's own lines in the traceback, as render() does.
+            self._prompts.handle_exception()
 
     def render_note(self, name: str, context: Mapping[str, Any]) -> str:
         """Render a note; every inserted value is made harmless on the way, and blank lines are folded."""

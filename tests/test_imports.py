@@ -191,7 +191,7 @@ def only_for_types(name: str) -> set[str]:
 def test_nothing_but_the_edges_imports_the_composition_root() -> None:
     for name in SOURCES:
         if "bridge.app" in imports(name) and "bridge.app" not in only_for_types(name):
-            assert within(name, "bridge.web", "bridge.cli"), name
+            assert within(name, "bridge.web", "bridge.cli", "bridge.amend"), name
 
 
 def test_only_the_composition_root_and_the_edges_read_the_list_of_adapters() -> None:
