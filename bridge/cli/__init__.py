@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "runs": ("runs:runs", "Look at the run log, run tickets again, see costs."),
     "secrets": ("secrets:secrets", "Manage the encrypted vault."),
     "users": ("users:users", "Manage the users of the console."),
+    "tokens": ("tokens:tokens", "Manage the tokens of the API."),
     "config": ("config:config", "Work with the configuration file's format."),
     "prompts": ("prompts:prompts", "List, check and preview the templates."),
     "simulate": ("simulate:simulate", "Run the practice PSAs and the practice AI alone."),

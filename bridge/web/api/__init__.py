@@ -8,8 +8,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
+from bridge.scopes import SCOPES
 from bridge.web.api import connections, problems, rest, runs, settings, suggestions
-from bridge.web.api.callers import REQUESTS_PER_MINUTE, SCOPES, Limiter
+from bridge.web.api.callers import REQUESTS_PER_MINUTE, Limiter
 from bridge.web.api.document import BASE, build
 from bridge.web.api.operations import json_response
 from bridge.web.api.problems import Refused

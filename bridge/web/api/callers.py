@@ -13,17 +13,6 @@ from bridge.settings.model import Connection, Organization
 from bridge.store.tokens import Token
 from bridge.web.api.problems import Refused, not_found
 
-SCOPES = {
-    "runs:read": "Read the run log and what the AI cost",
-    "runs:write": "Handle tickets again",
-    "suggestions:read": "Read suggestions",
-    "suggestions:write": "Accept and dismiss suggestions; accepting writes to the ticket",
-    "connections:read": "Read the state of the connections",
-    "connections:write": "Switch connections on and off, start a sweep",
-    "settings:read": "Read settings; of keys the last four characters",
-    "settings:write": "Change settings",
-    "drafts:write": "Draft replies; the ticket's public conversation goes to the AI",
-}
 REQUESTS_PER_MINUTE = 300
 """What one token may ask of one process, and as many at once; `API_REQUESTS_PER_MINUTE` of the application."""
 _CHALLENGE = 'Bearer realm="psa-bridge"'

@@ -9,7 +9,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 from bridge import __version__
-from bridge.web.api.callers import SCOPES
+from bridge.scopes import SCOPES
 from bridge.web.api.operations import PATH, Operation
 from bridge.web.api.problems import KINDS, MEDIA_TYPE
 from bridge.web.api.shapes import Cursor, Instant, Problem

@@ -8,7 +8,7 @@ from bridge import __version__
 from bridge.costs import monthly
 from bridge.errors import NotFound
 from bridge.model import TicketRef
-from bridge.web.api.callers import SCOPES
+from bridge.scopes import SCOPES
 from bridge.web.api.operations import Answer, Call, Operation
 from bridge.web.api.problems import Refused
 from bridge.web.api.shapes import Instant, Shape, says
@@ -48,7 +48,7 @@ class Costs(Shape):
 
 
 class CostQuery(Shape):
-    organization = fields.String(load_default=None)
+    organization = fields.String(metadata=says("Only of this organization."))
     months = fields.Integer(
         load_default=12, validate=validate.Range(1, 36), metadata=says("How many, the present one included.")
     )
@@ -78,7 +78,7 @@ def get_me(call: Call) -> Answer:
 
 def list_costs(call: Call) -> Answer:
     """Sum up costs per organization and month, oldest month first."""
-    bridge, wanted = call.caller.bridge, call.query["organization"]
+    bridge, wanted = call.caller.bridge, call.query.get("organization")
     now = bridge.clock.now()
     names = [key for key in call.caller.organizations() if wanted in (None, key)]
     return Answer(

@@ -113,11 +113,9 @@ class RunPage(Shape):
     )
 
 
-class RunQuery(shapes.Page):
-    organization = fields.String(load_default=None)
-    connection = fields.String(load_default=None)
-    status = fields.Enum(Status, by_value=True, load_default=None)
-    since = Instant(load_default=None, metadata=says("Only runs that began at this instant or later."))
+class RunQuery(shapes.Filtered):
+    status = fields.Enum(Status, by_value=True, metadata=says("Only runs that stand so."))
+    since = Instant(metadata=says("Only runs that began at this instant or later."))
 
 
 @dataclass(frozen=True)
@@ -167,7 +165,7 @@ def list_runs(call: Call) -> Answer:
     found: list[Run] = []
     if only is not None:
         log = call.caller.bridge.store.activity
-        found = log.page(only, after=call.query["cursor"], limit=limit + 1)
+        found = log.page(only, after=call.query.get("cursor"), limit=limit + 1)
     last = found[limit - 1] if len(found) > limit else None
     return Answer(
         {"items": [RunView(run) for run in found[:limit]], "next": (last.created, last.id) if last else None}
@@ -177,7 +175,7 @@ def list_runs(call: Call) -> Answer:
 def chosen(call: Call) -> Only | None:
     """Return what the filters select; None where it can be nothing. Unknown names select nothing."""
     organizations = call.caller.organizations()
-    wanted, connection = call.query["organization"], call.query["connection"]
+    wanted, connection = call.query.get("organization"), call.query.get("connection")
     names = [key for key in organizations if wanted in (None, key)]
     if not names or (connection is not None and not connection.isprintable()):
         return None

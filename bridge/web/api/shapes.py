@@ -76,7 +76,14 @@ class Page(Shape):
         validate=validate.Range(1, LARGEST_PAGE),
         metadata=says("How many at most."),
     )
-    cursor = Cursor(load_default=None, metadata=says("`next` of the page before; absent for the first page."))
+    cursor = Cursor(metadata=says("`next` of the page before; absent for the first page."))
+
+
+class Filtered(Page):
+    """Parameters of a list of what belongs to connections. A name the token may not see selects nothing."""
+
+    organization = fields.String(metadata=says("Only of this organization."))
+    connection = fields.String(metadata=says("Only of this connection."))
 
 
 class Part(Shape):

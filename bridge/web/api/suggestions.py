@@ -57,12 +57,9 @@ class SuggestionPage(Shape):
     )
 
 
-class SuggestionQuery(shapes.Page):
-    organization = fields.String(load_default=None)
-    connection = fields.String(load_default=None)
+class SuggestionQuery(shapes.Filtered):
     state = fields.String(
-        load_default="open",
-        validate=validate.OneOf((*STATES, "any")),
+        load_default="open", validate=validate.OneOf((*STATES, "any")), metadata=says("Only those in this state.")
     )
 
 
@@ -73,7 +70,6 @@ class Acceptance(Shape):
         fields.Enum(Field, by_value=True),
         data_key="fields",
         validate=validate.Length(min=1),
-        load_default=None,
         metadata=says("Only these fields."),
     )
 
@@ -147,15 +143,15 @@ def _actionable(call: Call) -> Offered:
 def list_suggestions(call: Call) -> Answer:
     """List suggestions, newest first; open ones unless `state` says otherwise."""
     caller, query = call.caller, call.query
-    names = [key for key in caller.organizations() if query["organization"] in (None, key)]
-    connection, limit = query["connection"], query["limit"]
+    names = [key for key in caller.organizations() if query.get("organization") in (None, key)]
+    connection, limit = query.get("connection"), query["limit"]
     if connection is not None and not connection.isprintable():
         names = []
     found = caller.bridge.store.suggestions.page(
         names,
         connection=connection,
         state=None if query["state"] == "any" else query["state"],
-        after=query["cursor"],
+        after=query.get("cursor"),
         limit=limit + 1,
     )
     last = found[limit - 1] if len(found) > limit else None
@@ -176,7 +172,7 @@ def get_suggestion(call: Call) -> Answer:
 def accept_suggestion(call: Call) -> Answer:
     """Write a suggestion to its ticket, whole or in part."""
     offered, caller = _actionable(call), call.caller
-    wanted = call.body["chosen"]
+    wanted = call.body.get("chosen")
     strange = [field for field in wanted or () if field not in {change.field for change in offered.changes}]
     if strange:
         errors = [("fields", f"{field.value} is not part of this suggestion") for field in strange]
