@@ -52,7 +52,8 @@ def act(desk: Desk, ref: TicketRef, decided: Decided, *, write: bool = True) -> 
     try:
         ticket = desk.adapter.get_ticket(ref)
         organization = desk.organization.for_client(ticket.company)
-        taxonomy, unreadable = _lists(desk, ticket, fields_to_write(organization, decided.decisions))
+        fields = fields_to_write(organization, decided.decisions)
+        taxonomy, unreadable = _lists(desk, ticket, fields, organization.sentiment.escalate.team)
         planned = plan(
             organization, decided.decisions, ticket, decided.seen, taxonomy, desk.adapter.writes, unreadable
         )
@@ -65,22 +66,31 @@ def act(desk: Desk, ref: TicketRef, decided: Decided, *, write: bool = True) -> 
     return Acted(replace(planned, apply=done.taken, left_alone=left_alone), done.refused, derived=done.derived)
 
 
-def _lists(desk: Desk, ticket: Ticket, fields: Collection[Field]) -> tuple[Taxonomy, Mapping[Field, str]]:
-    """Return the value lists, and why those that cannot be read cannot: one of them must not stop the rest."""
-    try:
-        return desk.adapter.get_taxonomy(ticket, fields), {}
-    except PermanentError:
-        if not fields:
-            raise
+def _lists(
+    desk: Desk, ticket: Ticket, fields: Collection[Field], team: str | None
+) -> tuple[Taxonomy, Mapping[Field, str]]:
+    """Return the value lists, and why those that cannot be read cannot: one of them must not stop the rest.
+
+    Who may own a ticket can hang on its team, so with an escalation to a `team` its people are listed.
+    """
     taxonomy = desk.adapter.get_taxonomy(ticket)
     choices: dict[Field, tuple[Choice, ...]] = {}
     unreadable: dict[Field, str] = {}
-    for field_ in fields:
+    # The team comes before the owner.
+    for field_ in sorted(fields, key=lambda one: one is Field.OWNER):
+        moved = ticket
+        if field_ is Field.OWNER and team and (target := Taxonomy((), choices).find(Field.TEAM, team)):
+            moved = in_team(ticket, target)
         try:
-            choices |= desk.adapter.get_taxonomy(ticket, {field_}).choices
+            choices |= desk.adapter.get_taxonomy(moved, {field_}).choices
         except PermanentError as error:
             unreadable[field_] = error.hint
     return Taxonomy(taxonomy.categories, choices), unreadable
+
+
+def in_team(ticket: Ticket, team: Choice) -> Ticket:
+    """Return the ticket as it would be in another team, to ask for the values it could have there."""
+    return replace(ticket, values={**ticket.values, Field.TEAM: team})
 
 
 @dataclass(frozen=True)
@@ -217,7 +227,8 @@ def _one_by_one(desk: Desk, ticket: Ticket, changes: list[Change], error: ValueR
         raise error
     written: list[Change] = []
     refused: list[LeftAlone] = []
-    for change in changes:
+    # Who may own a ticket can hang on its team.
+    for change in sorted(changes, key=lambda one: one.field is not Field.TEAM):
         try:
             ticket = desk.adapter.update_ticket(ticket, [change])
             written.append(change)
@@ -229,6 +240,9 @@ def _one_by_one(desk: Desk, ticket: Ticket, changes: list[Change], error: ValueR
 
 
 def _still_legal(desk: Desk, ticket: Ticket, changes: Sequence[Change]) -> tuple[list[Change], list[LeftAlone]]:
+    for change in changes:
+        if change.field is Field.TEAM and isinstance(change.after, Choice):
+            ticket = in_team(ticket, change.after)
     taxonomy = desk.adapter.get_taxonomy(ticket, {change.field for change in changes}, fresh=True)
     why = f"{desk.adapter.label} no longer allows this value"
     kept = [change for change in changes if legal(taxonomy, change.field, change.after)]

@@ -95,7 +95,7 @@ class Datto:
             if field is Field.PRIORITY:
                 choices[field] = lists.priorities(tickets)
             elif field is Field.OWNER:
-                choices[field] = self._people.owners(_number(ticket.native.get("queueID")), fresh=fresh)
+                choices[field] = self._people.owners(_queue(ticket), fresh=fresh)
             elif field in COLUMNS:
                 choices[field] = tuple(value.choice for value in tickets.active(COLUMNS[field]))
         return Taxonomy(lists.categories(tickets), choices)
@@ -256,6 +256,12 @@ class Datto:
 
     def webhook_url(self, url: str) -> str:
         return url
+
+
+def _queue(ticket: Ticket) -> int | None:
+    # The value before the row: a caller may ask what a ticket could hold once it was moved.
+    team = ticket.values.get(Field.TEAM)
+    return _id(team) if team else _number(ticket.native.get("queueID"))
 
 
 def _number(value: object) -> int | None:

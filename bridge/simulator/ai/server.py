@@ -48,7 +48,7 @@ class PracticeAI:
         self.deployments: set[str] = set()
         self._cache = PromptCache()
         self._lock = threading.Lock()
-        self._script: list[tuple[str, list[int]]] = []
+        self._script: list[tuple[str, str, list[int]]] = []
         app = Flask("practice-ai")
         self._routes(app)
         self.server = PracticeServer(app, port=port, latency=latency)
@@ -82,11 +82,12 @@ class PracticeAI:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def scenario(self, name: str, times: int = 1, *, seconds: float = 1.0) -> None:
+    def scenario(self, name: str, times: int = 1, *, seconds: float = 1.0, about: str = "") -> None:
         """Script what happens to the next `times` questions (0: until cleared); see scenarios.py for the names.
 
         A scenario named `refuses_…` counts only requests that carry what it refuses. `seconds` is for the
-        slow ones.
+        slow ones; `about` names a property: then only questions whose answer must have it count ("sentiment",
+        "category"; not for scenarios that break the connection).
         """
         if name not in NAMES:
             raise ValueError(f"no scenario {name!r}; known: {', '.join(NAMES)}")
@@ -95,7 +96,7 @@ class PracticeAI:
             self.server.fail(ASKED, method="POST", kind=kind, seconds=seconds, times=times)
             return
         with self._lock:
-            self._script.append((name, [times]))
+            self._script.append((name, about, [times]))
 
     def clear(self) -> None:
         """Forget all scripted scenarios."""
@@ -111,7 +112,9 @@ class PracticeAI:
         """Take the first scripted scenario that applies to this request."""
         with self._lock:
             for entry in self._script:
-                name, left = entry
+                name, about, left = entry
+                if about and about not in ((schema_of(body) or {}).get("properties") or {}):
+                    continue
                 if name in REFUSALS and not REFUSALS[name].carries(body):
                     continue
                 if left[0]:
