@@ -480,7 +480,7 @@ def test_lists_are_kept_for_a_quarter_of_an_hour(world: ConnectWiseWorld, practi
     assert len(practice.server.requests("GET", "/service/boards/1/teams$")) == 1
     adapter.get_taxonomy(read(world, adapter, board="Managed Services"), fields)
     assert len(practice.server.requests("GET", "/service/priorities$")) == 1
-    world.clock.sleep(901)
+    world.time.sleep(901)
     adapter.get_taxonomy(ticket, fields)
     assert len(practice.server.requests("GET", "/service/boards/1/types$")) == 2
     adapter.get_taxonomy(ticket, fields, fresh=True)

@@ -196,7 +196,7 @@ def test_a_key_is_fetched_once_for_many_callbacks(world: ConnectWiseWorld, ticke
     for thread in threads:
         thread.join(20)
     assert key_fetches(world) == 1
-    world.clock.sleep(301)
+    world.time.sleep(301)
     adapter.read_webhook(requests[0])
     assert key_fetches(world) == 2
 
@@ -219,7 +219,7 @@ def test_a_new_key_under_the_same_address_is_noticed(world: ConnectWiseWorld, ti
     service.keys[service.signing.id] = "a-newer-key"
     with pytest.raises(WebhookRejected):
         adapter.read_webhook(world.webhook(ticket_id))
-    world.clock.sleep(20)
+    world.time.sleep(20)
     assert adapter.read_webhook(world.webhook(ticket_id)).tickets == (ticket_id,)
 
 
@@ -247,7 +247,7 @@ def test_a_key_that_cannot_be_had_now_means_later(
         adapter.read_webhook(world.webhook(ticket_id))
     assert key_fetches(world) == tries, "a failure is remembered for a moment"
     world.practice.server.clear_faults()
-    world.clock.sleep(3)
+    world.time.sleep(3)
     assert adapter.read_webhook(world.webhook(ticket_id)).tickets == (ticket_id,)
 
 

@@ -677,7 +677,7 @@ def test_wrong_options_are_explained(world: KaseyaBMSWorld, change: dict[str, ob
 
 
 def test_a_wrong_authenticator_key_stops_the_start(world: KaseyaBMSWorld) -> None:
-    options = {**world.resolved(), "totp_secret": "123"}
+    options = {**world.options(), "totp_secret": "123"}
     runtime = Runtime(sleep=world.time.sleep, clock=world.time.clock, now=lambda: datetime.now(UTC))
     with pytest.raises(ConfigError) as wrong:
         KaseyaBMS("practice", options, runtime)

@@ -123,8 +123,7 @@ class Health:
         except TemporaryError as error:
             return Finding(Level.FAILED, subject, error.hint)
         except BridgeError as error:
-            detail = f"{error.hint}; without the right to see callbacks the bridge cannot look after its own"
-            return Finding(Level.WARNING, subject, f"{detail}. Needed: System > Table Setup")
+            return Finding(Level.WARNING, subject, f"the bridge cannot look after its callback: {error.hint}")
         if not ours:
             return Finding(Level.WARNING, subject, f"none is registered for this connection; {install}")
         if not any(registration.active for registration in ours):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
-from bridge.errors import PermanentError
+from bridge.errors import AuthRejected, NotSupported, PermanentError
 from psa_adapters.base import Registration
 from psa_adapters.connectwise.client import LABEL, Client, Record, as_record, problems
 from psa_adapters.urls import shown
 
 PATH = "/system/callbacks"
+STEPS = (
+    "Give the API member's role System > Table Setup in System > Security Roles, or let an administrator's API "
+    "keys send POST /system/callbacks once, with type ticket, level owner, objectId 1 and the URL"
+)
+T = TypeVar("T")
 
 
 class Registrations:
@@ -26,10 +32,20 @@ class Registrations:
         return f"{start}{secret}recordId="
 
     def ours(self) -> list[Registration]:
-        return [_registration(entry) for entry in self._entries()]
+        return self._allowed("list", lambda: [_registration(entry) for entry in self._entries()])
 
     def install(self, url: str) -> Registration:
-        """Register a URL for tickets, or bring what is there back to life."""
+        """Register a URL for tickets, or bring what is there back to life; NotSupported without the right."""
+        return self._allowed("register", lambda: self._installed(url))
+
+    def _allowed(self, act: str, do: Callable[[], T]) -> T:
+        try:
+            return do()
+        except AuthRejected as error:
+            where = f"{LABEL}: {act} callbacks"
+            raise NotSupported(where, f"{error.hint.rstrip('.')}. {STEPS}", status=error.status) from None
+
+    def _installed(self, url: str) -> Registration:
         wanted = self.url_for(url)
         repaired = self._repaired(url, wanted)
         if repaired is not None:
@@ -59,7 +75,8 @@ class Registrations:
         raise PermanentError(f"{LABEL}: register the callback", f"refused: {said}", status=400)
 
     def remove(self, registration: Registration) -> None:
-        self._client.request("DELETE", f"{PATH}/{int(registration.id)}", repeatable=True, accept=(404,))
+        path = f"{PATH}/{int(registration.id)}"
+        self._allowed("remove", lambda: self._client.request("DELETE", path, repeatable=True, accept=(404,)))
 
     def _entries(self) -> Iterator[Record]:
         for entry in self._client.rows(PATH):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bridge.errors import AuthRejected, BridgeError
+from bridge.errors import BridgeError, NotSupported
 from bridge.model import Finding, Level
 from psa_adapters.datto import lists
 from psa_adapters.datto.client import Client, condition
@@ -145,8 +145,8 @@ class Checker:
             return Finding(Level.FAILED, "webhook", "`webhook.secret` must have 10 to 64 characters")
         try:
             held = self._hooks.listed()
-        except AuthRejected as error:
-            return Finding(Level.WARNING, "webhook", f"{error}; without the right, new tickets come by the sweep")
+        except NotSupported as error:
+            return Finding(Level.WARNING, "webhook", error.hint)
         if not held:
             return Finding(
                 Level.WARNING, "webhook", "not registered; run `psa-bridge webhooks install`, or rely on the sweep"

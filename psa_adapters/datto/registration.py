@@ -5,11 +5,11 @@ https://autotask.net/help/developerhelp/Content/APIs/Webhooks/Creating_Webhooks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from bridge.errors import NotFound, PermanentError
+from bridge.errors import AuthRejected, NotFound, NotSupported, PermanentError
 from bridge.reach import is_loopback
 from psa_adapters.base import Registration
 from psa_adapters.datto import lists
@@ -26,6 +26,12 @@ WANTED_FIELDS = ("ticketnumber", "status")
 """A webhook without a field is never ready. These say nothing about the customer."""
 
 WHERE = f"{LABEL}: webhook"
+STEPS = (
+    "Autotask has no page for ticket webhooks: give the API user's security level Other > Can create webhooks, "
+    "with a maximum above 0 (Admin > Resources/Users (HR) > Security Levels), and try again. Until then new tickets "
+    "come by the sweep"
+)
+T = TypeVar("T")
 
 
 class Hooks:
@@ -34,15 +40,32 @@ class Hooks:
     def __init__(self, client: Client, connection: str, secret: str) -> None:
         self._client, self._secret = client, secret
         self._name = f"{NAME} {connection}"[:NAME_LENGTH]
+        self._tail = f"/webhooks/datto/{connection}"
 
     def listed(self) -> list[Registration]:
-        """Return every ticket webhook whose name begins with ours; other connections' too."""
-        rows = self._client.query("TicketWebhooks", condition("beginsWith", "name", NAME), what="list webhooks")
-        return [_registration(row) for row in rows]
+        """Return the ticket webhooks with our name or our address; those of other connections are not ours."""
+        return self._allowed("list", lambda: [_registration(row) for row in self._all() if self._ours(row)])
+
+    def _all(self) -> list[dict[str, Any]]:
+        return list(self._client.query("TicketWebhooks", condition("gte", "id", 0), what="list webhooks"))
+
+    def _ours(self, row: Mapping[str, Any]) -> bool:
+        path = shown(str(row.get("webhookUrl") or "")).rstrip("/")
+        return row.get("name") == self._name or path.endswith(self._tail)
+
+    def _allowed(self, act: str, do: Callable[[], T]) -> T:
+        try:
+            return do()
+        except AuthRejected as error:
+            where = f"{LABEL}: {act} webhooks"
+            raise NotSupported(where, f"{error.hint.rstrip('.')}. {STEPS}", status=error.status) from None
 
     def install(self, url: str) -> Registration:
         """Create the webhook for created tickets, or repair the one that is there, and require it ready."""
         self._refuse_unusable(url)
+        return self._allowed("install", lambda: self._installed(url))
+
+    def _installed(self, url: str) -> Registration:
         wanted = {
             "name": self._name,
             "webhookUrl": url,
@@ -54,8 +77,7 @@ class Hooks:
             "isSubscribedToDeleteEvents": False,
             "sendThresholdExceededNotification": False,
         }
-        rows = self._client.query("TicketWebhooks", condition("gte", "id", 0), what="list webhooks")
-        ours = [row for row in rows if row.get("name") == self._name or row.get("webhookUrl") == url]
+        ours = [row for row in self._all() if row.get("name") == self._name or row.get("webhookUrl") == url]
         ours.sort(key=lambda row: row.get("webhookUrl") != url)
         for extra in ours[1:]:
             self._delete(str(extra["id"]))
@@ -77,7 +99,7 @@ class Hooks:
         return held
 
     def remove(self, id_: str) -> None:
-        self._delete(id_)
+        self._allowed("remove", lambda: self._delete(id_))
 
     def _refuse_unusable(self, url: str) -> None:
         parts = urlsplit(url)

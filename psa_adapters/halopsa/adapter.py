@@ -65,7 +65,7 @@ class HaloPSA:
         self._notes = Notes(
             self._client, self._cache, runtime.now, options.get("note_outcome"), options.get("reply_outcome")
         )
-        self._hooks = Hooks(self._client, self._webhook)
+        self._hooks = Hooks(self._client, self._webhook, connection)
         self._checks = Checks(self._client, self._catalogue, self._notes, self._hooks, field)
 
     def read_webhook(self, request: WebhookRequest) -> Doorbell:

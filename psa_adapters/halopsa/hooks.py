@@ -18,7 +18,6 @@ from psa_adapters.urls import shown
 
 NEW_TICKET_LOGGED = 3
 BASIC = 1
-OUR_PATH = "/webhooks/halopsa/"
 STEPS = (
     "In HaloPSA: Configuration > Integrations > Webhooks > New. Webhook Type: Standard webhook; "
     "Payload URL: {url}; Method: POST; Authentication: Basic Authentication with the user name and password of "
@@ -30,12 +29,14 @@ STEPS = (
 class Hooks:
     """Manages webhook entities with the credentials of the connection's `webhook` block."""
 
-    def __init__(self, client: HaloClient, webhook: Mapping[str, Any]) -> None:
+    def __init__(self, client: HaloClient, webhook: Mapping[str, Any], connection: str) -> None:
         self._client, self._webhook = client, webhook
+        self._tail = f"/webhooks/halopsa/{connection}"
 
     def listed(self) -> list[Registration]:
-        """Return the webhooks that point at a bridge."""
-        return [_registration(row) for row in self._rows("<the webhook URL>") if OUR_PATH in words(row.get("url"))]
+        """Return the webhooks that point at this connection of a bridge."""
+        listed = [_registration(row) for row in self._rows("<the webhook URL>")]
+        return [registration for registration in listed if registration.url.rstrip("/").endswith(self._tail)]
 
     def install(self, url: str) -> Registration:
         """Create or repair the webhook and its event, then read both back."""

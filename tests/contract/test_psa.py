@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.errors import AuthRejected, NotFound, TemporaryError, WebhookRejected
+from bridge.errors import AuthRejected, NotFound, NotSupported, TemporaryError, WebhookRejected
 from bridge.model import Category, Change, Choice, Field, Level, Taxonomy, Ticket, TicketRef
 from bridge.simulator.practice import Fault
 from bridge.simulator.world import PracticeTicket
-from psa_adapters.base import PSAAdapter
+from psa_adapters.base import PSAAdapter, Runtime
 from tests.contract.world import World
 
 CONNECTION = "practice"
@@ -269,12 +269,13 @@ def test_category_and_priority_are_written_in_one_write(world: World) -> None:
 
 def test_every_field_this_psa_can_hold_can_be_written(world: World) -> None:
     adapter = world.adapter()
-    for field in sorted(type(adapter).writes - {Field.CATEGORY, Field.STATUS}):
+    for field in sorted(type(adapter).writes - {Field.CATEGORY}):
         ticket = ticket_of(world, adapter)
         taxonomy = adapter.get_taxonomy(ticket, [field])
         wanted = another_choice(ticket, taxonomy, field)
         returned = adapter.update_ticket(ticket, [Change(field, ticket.values.get(field), wanted)])
         assert returned.values[field].id == wanted.id, field
+        assert adapter.get_ticket(ticket.ref).values[field].id == wanted.id, field
         assert world.practice.look(ticket.ref.id).values[field.value] == wanted.name, field
 
 
@@ -468,6 +469,105 @@ def test_a_broken_read_is_tried_again(world: World) -> None:
     assert adapter.get_ticket(ticket.ref).ref == ticket.ref
 
 
+# --- two connections at one vendor ------------------------------------------------------------------------
+
+LONG = "600"
+
+
+def test_a_connection_that_waits_does_not_hold_up_another(world: World) -> None:
+    waiting, go_on = threading.Event(), threading.Event()
+
+    def sleep(_seconds: float) -> None:
+        waiting.set()
+        assert go_on.wait(30)
+
+    ticket = ticket_of(world, world.adapter())
+    slow = world.adapter(Runtime(sleep=sleep, clock=world.time.clock, now=lambda: datetime.now(UTC)))
+    other = world.adapter()
+    other.get_ticket(ticket.ref)  # Signed in, so that the one refusal below is the slow connection's.
+    seen: list[Ticket] = []
+    # More than any adapter's calls at once, so that gates shared between connections would be full.
+    threads = [threading.Thread(target=lambda: seen.append(slow.get_ticket(ticket.ref))) for _ in range(8)]
+    try:
+        world.practice.server.fail(EVERY_PATH, status=429, headers={"Retry-After": "5"}, times=8)
+        for thread in threads:
+            thread.start()
+        assert waiting.wait(30)
+        world.practice.server.clear_faults()
+        assert other.get_ticket(ticket.ref).ref == ticket.ref
+        assert other.get_taxonomy(ticket, [Field.PRIORITY], fresh=True).categories
+        assert other.add_note(ticket, "Not held up. [other-1]", key="other-1")
+    finally:
+        go_on.set()
+        for thread in threads:
+            thread.join(30)
+    assert [held.ref for held in seen] == [ticket.ref] * 8
+
+
+def test_a_connection_that_rests_does_not_rest_another(world: World) -> None:
+    adapter, other = world.adapter(), world.adapter()
+    ticket = ticket_of(world, adapter)
+    world.practice.server.fail(EVERY_PATH, status=429, headers={"Retry-After": LONG}, times=0)
+    with pytest.raises(TemporaryError) as told:
+        adapter.get_ticket(ticket.ref)
+    assert told.value.retry_after == float(LONG)
+    world.practice.server.clear_faults()
+    started = len(world.time.slept)
+    assert other.get_ticket(ticket.ref).ref == ticket.ref
+    assert other.add_note(ticket, "Not held up. [other-2]", key="other-2")
+    assert all(seconds < 60 for seconds in world.time.slept[started:])
+
+
+# --- our webhook at the PSA ---------------------------------------------------------------------------------
+
+
+def address(adapter: PSAAdapter, connection: str = CONNECTION) -> str:
+    return f"http://127.0.0.1:9/webhooks/{type(adapter).name}/{connection}"
+
+
+def shows_no_secret(world: World, *texts: str) -> bool:
+    return not any(secret in text for secret in world.practice.secrets().values() for text in texts)
+
+
+def test_the_webhook_is_installed_listed_and_removed(world: World) -> None:
+    adapter = world.adapter()
+    try:
+        made = adapter.install_webhook(address(adapter))
+    except NotSupported:
+        return  # Then the steps are told: test_without_the_right_the_steps_are_told.
+    assert adapter.install_webhook(address(adapter)).id == made.id
+    (listed,) = adapter.webhooks()
+    assert (listed.id, listed.url, listed.active) == (made.id, address(adapter), True)
+    assert shows_no_secret(world, made.url, made.detail, listed.url, listed.detail)
+    adapter.remove_webhook(listed)
+    adapter.remove_webhook(listed)
+    assert adapter.webhooks() == []
+
+
+def test_the_webhook_of_another_connection_is_left_alone(world: World) -> None:
+    adapter = world.adapter()
+    world.practice.subscribe(world.adapter().webhook_url(address(adapter, "elsewhere")))
+    try:
+        before = adapter.webhooks()
+        made = adapter.install_webhook(address(adapter))
+        listed = adapter.webhooks()
+    except NotSupported:
+        return
+    assert before == []
+    assert [registration.id for registration in listed] == [made.id]
+
+
+def test_without_the_right_the_steps_are_told(world: World) -> None:
+    adapter = world.adapter()
+    adapter.get_ticket(ticket_of(world, adapter).ref)
+    world.practice.server.fail("(?i)webhook|callback|notification", status=403, times=0)
+    for act in (adapter.webhooks, lambda: adapter.install_webhook(address(adapter))):
+        with pytest.raises(NotSupported) as by_hand:
+            act()
+        assert " > " in by_hand.value.hint
+        assert shows_no_secret(world, str(by_hand.value))
+
+
 # --- check --------------------------------------------------------------------------------------------------
 
 
@@ -481,6 +581,17 @@ def test_check_finds_a_healthy_account_healthy(world: World) -> None:
     assert [finding for finding in findings if finding.level is Level.FAILED] == []
     assert all(finding.subject and finding.detail for finding in findings)
     assert world.practice.look(ticket.ref.id) == before
+
+
+def test_check_names_a_missing_right_as_the_vendors_screen_does(world: World) -> None:
+    for path, right in type(world).RIGHTS.items():
+        adapter = world.adapter()
+        adapter.get_ticket(ticket_of(world, adapter).ref)
+        world.practice.server.fail(f"(?i){path}", status=403, times=0)
+        findings = adapter.check()
+        world.practice.server.clear_faults()
+        told = [f"{f.subject}: {f.detail}" for f in findings if f.level is not Level.OK]
+        assert any(right in detail for detail in told), (path, told)
 
 
 @pytest.mark.parametrize("status", [401, 500])

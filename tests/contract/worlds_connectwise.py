@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from bridge.simulator.connectwise import PracticeConnectWise
 from bridge.simulator.connectwise.callbacks import sign
 from bridge.simulator.connectwise.records import Rules
-from psa_adapters.base import Runtime, WebhookRequest
+from psa_adapters.base import WebhookRequest
 from psa_adapters.connectwise import ConnectWise
+from tests.contract.world import World
 
 HOOK = "http://127.0.0.1:9/webhooks/connectwise/practice?secret=practice-url-secret-91b&recordId="
 
@@ -31,35 +30,19 @@ BUILDERS: dict[str, Callable[[], PracticeConnectWise]] = {
 }
 
 
-class SkippingClock:
-    """A monotonic clock on which sleeping takes no time."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-    def __call__(self) -> float:
-        return time.monotonic() + sum(self.slept)
-
-
-class ConnectWiseWorld:
+class ConnectWiseWorld(World):
     VARIANTS: ClassVar[tuple[str, ...]] = tuple(BUILDERS)
+    KIND: ClassVar[Any] = ConnectWise
+    RIGHTS: ClassVar[Mapping[str, str]] = {
+        r"/service/tickets": "Service Desk > Service Tickets: Edit All",
+        r"/service/priorities": "System > Table Setup: Inquire All",
+        r"/system/(info/)?members": "System > Member Maintenance: Inquire All",
+        r"/system/callbacks": "System > Table Setup",
+    }
+    practice: PracticeConnectWise
 
     def __init__(self, variant: str = "plain") -> None:
-        self.practice = BUILDERS[variant]()
-        self.practice.server.start()
-        self.clock = SkippingClock()
-
-    def adapter(self, **options: object) -> ConnectWise:
-        secrets = self.practice.secrets()
-        block = ConnectWise.schema().load({**self.practice.options(), **options})
-        return ConnectWise(
-            "practice",
-            _resolved(block, secrets),
-            Runtime(sleep=self.clock.sleep, clock=self.clock, now=lambda: datetime.now(UTC)),
-        )
+        super().__init__(BUILDERS[variant]())
 
     def webhook(self, ticket_id: str, event: str = "created") -> WebhookRequest:
         action = {"created": "added"}.get(event, event)
@@ -120,9 +103,6 @@ class ConnectWiseWorld:
     def never_offered(self) -> set[str]:
         return self.practice.never_legal()
 
-    def close(self) -> None:
-        self.practice.stop()
-
 
 def as_request(url: str, raw: bytes, signature: str) -> WebhookRequest:
     return WebhookRequest({"x-content-signature": signature}, dict(parse_qsl(urlsplit(url).query)), raw)
@@ -131,11 +111,3 @@ def as_request(url: str, raw: bytes, signature: str) -> WebhookRequest:
 def _signed(like: WebhookRequest, body: Mapping[str, Any], key: str) -> WebhookRequest:
     raw = json.dumps(body).encode()
     return WebhookRequest({"x-content-signature": sign(key, raw)}, like.query, raw)
-
-
-def _resolved(block: Any, secrets: Mapping[str, str]) -> Any:
-    if isinstance(block, dict):
-        return {key: _resolved(value, secrets) for key, value in block.items()}
-    if isinstance(block, str) and block.startswith("env:"):
-        return secrets[block.removeprefix("env:")]
-    return block

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import threading
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from bridge.model import Ticket, TicketRef
 from bridge.simulator.datto import PracticeDatto
 from bridge.simulator.datto.callouts import sign
 from bridge.simulator.world import PracticeTicket
-from psa_adapters.base import Runtime, WebhookRequest
+from psa_adapters.base import WebhookRequest
 from psa_adapters.datto import Datto
+from tests.contract.world import World
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -29,40 +29,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-class FakeTime:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-        self._lock = threading.Lock()
-
-    def sleep(self, seconds: float) -> None:
-        with self._lock:
-            self.now += seconds
-            self.slept.append(seconds)
-
-    def clock(self) -> float:
-        return self.now
-
-
-class DattoWorld:
+class DattoWorld(World):
     VARIANTS: ClassVar[tuple[str, ...]] = tuple(VARIANTS)
+    KIND: ClassVar[Any] = Datto
+    RIGHTS: ClassVar[Mapping[str, str]] = {
+        r"/Tickets/entityInformation$": "Service Desk > Tickets > Edit: Yes",
+        r"/TicketNotes/entityInformation$": "Service Desk > Ticket Notes > Add",
+        r"/Companies/entityInformation$": "CRM > Account & Contact Access: All",
+        r"/TicketWebhooks/query": "Other > Can create webhooks",
+    }
+    practice: PracticeDatto
 
     def __init__(self, variant: str = "plain") -> None:
-        self.practice = PracticeDatto(retry_seconds=0.02, **VARIANTS[variant])
-        self.practice.server.start()
-        self.time = FakeTime()
-
-    def adapter(self, **options: object) -> Datto:
-        block = {**self.practice.options(), **options}
-        loaded = Datto.schema().load(block)
-        known = {f"env:{name}": value for name, value in self.practice.secrets().items()}
-        for key in ("secret", "integration_code"):
-            loaded[key] = known[loaded[key]]
-        loaded["webhook"]["secret"] = known[loaded["webhook"]["secret"]]
-        runtime = Runtime(sleep=self.time.sleep, clock=self.time.clock, now=lambda: datetime.now(UTC))
-        return Datto("practice", loaded, runtime)
+        super().__init__(PracticeDatto(retry_seconds=0.02, **VARIANTS[variant]))
 
     def webhook(self, ticket_id: str, event: str = "created") -> WebhookRequest:
         action = {"created": "Create", "updated": "Update", "deleted": "Delete"}[event]

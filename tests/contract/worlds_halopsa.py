@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from bridge.simulator.halopsa import PracticeHaloPSA
 from bridge.simulator.halopsa.sender import Sending
 from bridge.simulator.halopsa.state import Quirks
-from psa_adapters.base import Runtime, WebhookRequest
+from psa_adapters.base import WebhookRequest
 from psa_adapters.halopsa import HaloPSA
+from tests.contract.world import World
 
 VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "plain": ({}, {}),
@@ -41,46 +40,18 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 EVENTS = {"created": "3", "updated": "76", "deleted": "1072"}
 
 
-class FakeTime:
-    """A clock that sleeping moves, and real time too, so that a reading can begin after a question."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-        self.extra = 0.0
-        self._lock = threading.Lock()
-
-    def sleep(self, seconds: float) -> None:
-        with self._lock:
-            self.extra += seconds
-            self.slept.append(seconds)
-
-    def clock(self) -> float:
-        return time.monotonic() + self.extra
-
-
-def built(practice: PracticeHaloPSA, clock: FakeTime, **options: object) -> HaloPSA:
-    """Load the practice tenant's block as the settings do, its secrets resolved, and build the adapter."""
-    loaded = HaloPSA.schema().load({**practice.options(), **options})
-    known = {f"env:{name}": value for name, value in practice.secrets().items()}
-    loaded["client_secret"] = known.get(loaded["client_secret"], loaded["client_secret"])
-    for key in ("password", "previous_password"):
-        reference = loaded["webhook"][key]
-        loaded["webhook"][key] = known.get(reference, reference)
-    runtime = Runtime(sleep=clock.sleep, clock=clock.clock, now=lambda: datetime.now(UTC))
-    return HaloPSA("practice", loaded, runtime)
-
-
-class HaloPSAWorld:
+class HaloPSAWorld(World):
     VARIANTS: ClassVar[tuple[str, ...]] = tuple(VARIANTS)
+    KIND: ClassVar[Any] = HaloPSA
+    RIGHTS: ClassVar[Mapping[str, str]] = {
+        r"/api/tickets": "Configuration > Teams & Agents > Roles",
+        r"/api/client": "Customers: Read Only",
+    }
+    practice: PracticeHaloPSA
 
     def __init__(self, variant: str = "plain") -> None:
         quirks, sending = VARIANTS[variant]
-        self.practice = PracticeHaloPSA(quirks=Quirks(**quirks), sending=Sending(**sending))
-        self.practice.server.start()
-        self.time = FakeTime()
-
-    def adapter(self, **options: object) -> HaloPSA:
-        return built(self.practice, self.time, **options)
+        super().__init__(PracticeHaloPSA(quirks=Quirks(**quirks), sending=Sending(**sending)))
 
     def hook(self) -> dict[str, Any]:
         return {
@@ -159,6 +130,3 @@ class HaloPSAWorld:
             "Floating",
             "Retired",
         }
-
-    def close(self) -> None:
-        self.practice.server.stop()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from bridge.simulator.kaseya_bms import PracticeKaseyaBMS
 from bridge.simulator.kaseya_bms.catalogue import INACTIVE_TYPES, ORPHANED_SUBTYPES, WEBHOOK_EVENTS
 from bridge.simulator.kaseya_bms.sender import Delivery, Webhook
-from psa_adapters.base import Runtime, WebhookRequest
+from psa_adapters.base import WebhookRequest
 from psa_adapters.kaseya_bms import KaseyaBMS
+from tests.contract.world import World
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -36,52 +36,25 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-class FakeTime:
-    """A monotonic clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-        self._lock = threading.Lock()
-
-    def sleep(self, seconds: float) -> None:
-        with self._lock:
-            self.now += seconds
-            self.slept.append(seconds)
-
-    def clock(self) -> float:
-        return self.now
-
-
-class KaseyaBMSWorld:
+class KaseyaBMSWorld(World):
     VARIANTS: ClassVar[tuple[str, ...]] = tuple(VARIANTS)
+    KIND: ClassVar[Any] = KaseyaBMS
+    RIGHTS: ClassVar[Mapping[str, str]] = {
+        r"/servicedesk/tickets/\d+": "Service Desk > Tickets: Modify",
+        r"/servicedesk/tickets/search": "Service Desk > Tickets: View",
+        r"/priorities/lookup": "Admin > Service Desk: View",
+        r"/assignees/lookup": "HR > Employees: View",
+        r"/admin/webhooks": "Admin > Integrations > Webhooks",
+    }
+    practice: PracticeKaseyaBMS
 
     def __init__(self, variant: str = "plain", **switches: Any) -> None:
-        chosen = {**VARIANTS[variant], **switches}
-        self.practice = PracticeKaseyaBMS(webhook_timeout=2.0, **chosen)
+        super().__init__(PracticeKaseyaBMS(webhook_timeout=2.0, **{**VARIANTS[variant], **switches}))
         self.practice.access.hourly_limit = 0
         if variant == "problem":
             self.practice.api.login_failure = "envelope"
             self.practice.api.note_table = "NoteType"
             self.practice.tenant.html_details = True
-        self.practice.server.start()
-        self.time = FakeTime()
-
-    def resolved(self, **options: object) -> dict[str, Any]:
-        """Return the loaded options with their secrets in plain text."""
-        loaded: dict[str, Any] = KaseyaBMS.schema().load({**self.practice.options(), **options})
-        known = {f"env:{name}": value for name, value in self.practice.secrets().items()}
-
-        def plain(value: Any) -> Any:
-            if isinstance(value, dict):
-                return {key: plain(inner) for key, inner in value.items()}
-            return known.get(value, value) if isinstance(value, str) else value
-
-        return {key: plain(value) for key, value in loaded.items()}
-
-    def adapter(self, **options: object) -> KaseyaBMS:
-        runtime = Runtime(sleep=self.time.sleep, clock=self.time.clock, now=lambda: datetime.now(UTC))
-        return KaseyaBMS("practice", self.resolved(**options), runtime)
 
     def webhook(self, ticket_id: str, event: str = "created") -> WebhookRequest:
         number = next(id_ for id_, name in WEBHOOK_EVENTS.items() if name == event.capitalize())
@@ -134,6 +107,3 @@ class KaseyaBMSWorld:
             "Email / Laptop",
             "Network / Outlook 2010",
         }
-
-    def close(self) -> None:
-        self.practice.server.stop()
