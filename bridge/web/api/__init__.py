@@ -53,10 +53,9 @@ def docs() -> str:
 
 @blueprint.record_once
 def _limits(state: BlueprintSetupState) -> None:
-    app = state.app
-    bridge = app.extensions["bridge"]
-    per_minute = float(app.config.get("API_REQUESTS_PER_MINUTE", REQUESTS_PER_MINUTE))
-    app.extensions["api_limiter"] = Limiter(per_minute, bridge.clock.monotonic)
+    bridge = state.app.extensions["bridge"]
+    state.app.config.setdefault("API_REQUESTS_PER_MINUTE", REQUESTS_PER_MINUTE)
+    state.app.extensions["api_limiter"] = Limiter(bridge.clock.monotonic)
 
 
 @blueprint.before_app_request

@@ -80,18 +80,17 @@ def authorized(caller: Caller, scope: str) -> None:
 class Limiter:
     """A bucket per name: it holds a minute's worth of requests and fills evenly."""
 
-    per_minute: float
     clock: Callable[[], float]
     _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def wait(self, name: str) -> float:
+    def wait(self, name: str, per_minute: float) -> float:
         """Take one request out of the bucket; return 0, or the seconds until there is one."""
-        a_second = self.per_minute / 60.0
+        a_second = per_minute / 60.0
         with self._lock:
             now = self.clock()
-            left, then = self._buckets.get(name, (self.per_minute, now))
-            left = min(self.per_minute, left + (now - then) * a_second)
+            left, then = self._buckets.get(name, (per_minute, now))
+            left = min(per_minute, left + (now - then) * a_second)
             taken = left >= 1.0
             self._buckets[name] = (left - 1.0 if taken else left, now)
             return 0.0 if taken else (1.0 - left) / a_second

@@ -103,7 +103,7 @@ class Operation:
         """Carry a request through; Refused."""
         request.max_content_length = LIMIT
         caller = authenticated(the_bridge())
-        wait = _limiter().wait(caller.token.id)
+        wait = _limiter().wait(caller.token.id, float(current_app.config["API_REQUESTS_PER_MINUTE"]))
         if wait > 0:
             raise Refused("too-many", "this token asks too often", headers={"Retry-After": str(math.ceil(wait))})
         the_bridge().store.tokens.touch(caller.token)
