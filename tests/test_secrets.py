@@ -210,7 +210,11 @@ def test_a_token_is_bound_to_its_name() -> None:
         kept.get("beta.key")
 
 
-@pytest.mark.parametrize("key", ["", "   ", ",", "short", "ä" * 44, f"{NEW} hunter2hunter2"])
+@pytest.mark.parametrize(
+    "key",
+    ["", "   ", ",", "short", "ä" * 44, f"{NEW} hunter2hunter2"],
+    ids=["empty", "blank", "comma", "short", "not ascii", "second is none"],
+)
 def test_a_missing_or_wrong_key_is_told_with_the_way_out(key: str) -> None:
     with pytest.raises(SecretUnavailable) as caught:
         Vault(MemoryVault(), BridgeKeys({"BRIDGE_KEY": key})).set("a", "value")
