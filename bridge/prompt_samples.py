@@ -89,7 +89,7 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
                 "after": "Printing / Paper jam",
                 "why": "91 % sure",
                 "capability": "categorization",
-                "did": "category set to Printing / Paper jam (91 % sure)",
+                "did": "category set to Printing / Paper jam, was Unsorted (91 % sure)",
                 "headline": True,
             }
         ],

@@ -226,7 +226,8 @@ def _did(change: Change) -> str:
     if change.field is Field.OWNER:
         return f"assigned to {after}"
     if change.field is Field.CATEGORY:
-        return f"category set to {after} ({change.why})"
+        before = "" if change.before is None else f", was {name_of(change.before)}"
+        return f"category set to {after}{before} ({change.why})"
     if change.capability is Capability.SENTIMENT and change.field not in ESCALATED:
         return f"{change.field.value} raised to {after}"
     return f"{change.field.value} set to {after}"
@@ -257,7 +258,7 @@ def _cannot_hold(desk: Desk, decisions: Sequence[Decision]) -> str:
 ADVICE = {
     "AuthRejected": "Check the key or permissions, then retry the run.",
     "QuotaExhausted": "Top up or raise the limit at the AI provider, then retry the run.",
-    "ContentRefused": "Security tickets often trigger such filters; please sort this ticket by hand.",
+    "ContentRefused": "Tickets about security often trigger such filters.",
     "TooLong": "Please sort this ticket by hand.",
     "AnswerRejected": "Please sort this ticket by hand; a different model may do better.",
     "NotUsable": "An admin has to complete the AI settings.",
