@@ -15,7 +15,7 @@ from bridge.web.api.callers import Caller
 from bridge.web.api.operations import Answer, Call, Operation
 from bridge.web.api.problems import Refused
 from bridge.web.api.settings import refused_settings
-from bridge.web.api.shapes import Instant, Shape, says
+from bridge.web.api.shapes import Flag, Instant, Shape, says
 
 
 class Alarm(Shape):
@@ -47,7 +47,7 @@ class ConnectionList(Shape):
 
 
 class Switch(Shape):
-    enabled = fields.Boolean(required=True, truthy={True}, falsy={False})
+    enabled = Flag(required=True)
 
 
 class SweepBegun(Shape):

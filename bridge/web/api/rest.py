@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+import re
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
 
 from bridge import __version__
 from bridge.costs import monthly
@@ -54,10 +57,22 @@ class CostQuery(Shape):
     )
 
 
+TICKET = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class TicketId(fields.String):
+    """What can be a ticket's id in a PSA, and nothing that leads to another address there."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str) or not TICKET.fullmatch(value):
+            raise ValidationError("must be a ticket's id: letters, digits, hyphens and underscores")
+        return value
+
+
 class DraftRequest(Shape):
     connection = fields.String(required=True)
-    ticket = fields.String(
-        required=True, validate=validate.Regexp(r"^[A-Za-z0-9_-]{1,64}\Z"), metadata=says("Its id in the PSA.")
+    ticket = TicketId(
+        required=True, metadata={"description": "Its id in the PSA.", "pattern": f"^{TICKET.pattern}$"}
     )
 
 

@@ -56,6 +56,15 @@ class Cursor(fields.Field[tuple[float, str]]):
         return at, id_
 
 
+class Flag(fields.Boolean):
+    """true or false, and nothing that could be taken for one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("must be true or false")
+        return value
+
+
 class Shape(Schema):
     """Everything named here, and nothing else."""
 
