@@ -19,6 +19,7 @@ from bridge.chores import Chores
 from bridge.cleaning import clean
 from bridge.handling import Handling
 from bridge.intake import Intake
+from bridge.logcontext import during
 from bridge.metrics import Metrics
 from bridge.model import Capability, Status
 from bridge.people import People
@@ -243,7 +244,8 @@ class _Handler:
         self._bridge.handling.waiting(job, attempts, reason)
 
     def chore(self, name: str) -> None:
-        self._bridge.chores.do(name)
+        with during(name):
+            self._bridge.chores.do(name)
 
     def due_chores(self) -> Sequence[str]:
         return self._bridge.chores.due()

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import BridgeError, TemporaryError, WebhookRejected
 from bridge.guards import switched_off
+from bridge.logcontext import during, known_as
 from bridge.model import TicketRef
 from bridge.settings.model import Connection, Organization
 from bridge.store import Store
@@ -61,12 +62,14 @@ class Intake:
 
     def receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
         """Answer one webhook, after storing what it rings for."""
-        answer = self._receive(psa, connection_id, request)
-        try:
-            self.arrived(psa, connection_id if answer.status != 404 else "", str(answer.body["status"]))
-        except SQLAlchemyError as error:
-            # The event is stored or refused already; book-keeping must not change the answer.
-            logger.warning("%s: its arrival could not be noted: %s", connection_id, type(error).__name__)
+        # Until the ticket is known, lines of the log are found by their connection.
+        with during(connection_id):
+            answer = self._receive(psa, connection_id, request)
+            try:
+                self.arrived(psa, connection_id if answer.status != 404 else "", str(answer.body["status"]))
+            except SQLAlchemyError as error:
+                # The event is stored or refused already; book-keeping must not change the answer.
+                logger.warning("%s: its arrival could not be noted: %s", connection_id, type(error).__name__)
         return answer
 
     def _receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
@@ -94,8 +97,11 @@ class Intake:
         except BridgeError as error:
             logger.warning("%s: webhook could not be verified: %s", connection_id, error)
             return Answer(401, {"status": "unauthenticated"})
+        refs = doorbell_refs(connection, doorbell.tickets)
+        if refs:
+            known_as(", ".join(map(str, refs[:5])))
         try:
-            return self._store(organization, connection, doorbell_refs(connection, doorbell.tickets), doorbell)
+            return self._store(organization, connection, refs, doorbell)
         except Exception as error:
             if not is_unavailable(error):
                 raise

@@ -19,6 +19,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, Enque
 from filelock import FileLock, Timeout
 
 from bridge.errors import ConfigError
+from bridge.logcontext import during
 from bridge.store.engine import Durability, is_sqlite, open_engine, sqlite_path
 from bridge.wakeup import Bell, Load
 
@@ -191,7 +192,7 @@ class Engine:
         """Carry one job through its steps; where it gives back a slot that others wait for, wake the queue."""
         organization = str(job["organization"])
         try:
-            with self._load.of(organization):
+            with during(str(job["run"])), self._load.of(organization):
                 return _carried_through(job, state)
         finally:
             if self._load.was_full(organization, self.slots, self.per_organization):

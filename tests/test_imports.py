@@ -94,6 +94,7 @@ ALLOWED = {
     "bridge.guards": ("bridge.model", "bridge.settings.model"),
     "bridge.policy": ("bridge.model", "bridge.settings.model"),
     "bridge.redaction": (),
+    "bridge.logcontext": (),
 }
 
 
@@ -165,7 +166,7 @@ LAYERS = {
         *NOUNS, "bridge.ai", "bridge.answer", "bridge.guards", "bridge.plaintext", "bridge.policy",
         "bridge.prompts", "bridge.records", "bridge.settings.model", "psa_adapters.base",
     ),
-    "bridge.workflow": ("bridge.errors", "bridge.store.engine", "bridge.wakeup"),
+    "bridge.workflow": ("bridge.errors", "bridge.logcontext", "bridge.store.engine", "bridge.wakeup"),
     "bridge.simulator": ("bridge.simulator",),
 }  # fmt: skip
 

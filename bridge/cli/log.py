@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from bridge.logcontext import RunFilter
+
 
 class OneLine(logging.Formatter):
-    """Time, level, logger, message; a traceback stays on the same line."""
+    """Time, level, logger, run where one is handled, message; a traceback stays on the same line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = f"{_time(record)} {record.levelname} {record.name} {record.getMessage()}"
+        run = _run(record)
+        about = f" run={run}" if run else ""
+        text = f"{_time(record)} {record.levelname} {record.name}{about} {record.getMessage()}"
         trace = self._trace(record)
         return _folded(f"{text}\n{trace}" if trace else text)
 
@@ -28,16 +32,22 @@ class JsonLine(OneLine):
     """The same as one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
+        run = _run(record)
         event = {
             "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
+            **({"run": run} if run else {}),
             "message": record.getMessage(),
         }
         trace = self._trace(record)
         if trace:
             event["traceback"] = trace
         return json.dumps(event, ensure_ascii=False)
+
+
+def _run(record: logging.LogRecord) -> str:
+    return str(getattr(record, "run", ""))
 
 
 def _time(record: logging.LogRecord) -> str:
@@ -57,6 +67,7 @@ def logging_to_stderr(*, as_json: bool, level: str = "INFO") -> Iterator[logging
     """Log to stderr; the handler is yielded, so that a Redactor can be put on it once there is one."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLine() if as_json else OneLine())
+    handler.addFilter(RunFilter())
     root, engine = logging.getLogger(), logging.getLogger("dbos")
     before = root.handlers[:], root.level, engine.handlers[:], engine.propagate, engine.level
     root.handlers[:], engine.handlers[:] = [handler], [handler]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -165,7 +166,11 @@ def _ask_all(
     if len(capabilities) < 2:
         return [_ask(desk, organization, ticket, capability) for capability in capabilities]
     with ThreadPoolExecutor(len(capabilities), thread_name_prefix="ask") as pool:
-        return list(pool.map(lambda capability: _ask(desk, organization, ticket, capability), capabilities))
+        asked = [
+            pool.submit(copy_context().run, _ask, desk, organization, ticket, capability)
+            for capability in capabilities
+        ]
+        return [each.result() for each in asked]
 
 
 def _ask(desk: Desk, organization: Organization, ticket: Ticket, capability: Capability) -> Decision | Problem:
