@@ -67,20 +67,26 @@ class PracticeServer:
         self.in_flight = 0
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
-        self._after: list[Callable[[Seen], None]] = []
+        self._at_stop: list[Callable[[], None]] = []
         app.before_request(self._before)
         app.after_request(self._finish)
         app.teardown_request(self._ended)
         self._server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Handler)
         self.port: int = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     def start(self) -> PracticeServer:
         self._thread.start()
         return self
 
+    def at_stop(self, act: Callable[[], None]) -> None:
+        """Do something when the server is stopped: end the threads that send webhooks."""
+        self._at_stop.append(act)
+
     def stop(self) -> None:
+        for act in self._at_stop:
+            act()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join(5)

@@ -7,20 +7,18 @@ import hashlib
 import hmac
 import itertools
 import json
-import threading
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
-
-import requests
 
 from bridge.simulator.connectwise.catalogue import BRIDGE_MEMBER
 from bridge.simulator.connectwise.msp import Record
 from bridge.simulator.connectwise.notes import stamp
 from bridge.simulator.connectwise.records import Records, RefusedError
+from bridge.simulator.outbox import Outbox
 
 RETRIED = frozenset({404, 409, 419, 429})
 
@@ -74,13 +72,8 @@ class CallbackService:
         self.duplicates = 1
         self.keys: dict[str, str] = {}
         self.signing = self.rotate()
-        self._pool = ThreadPoolExecutor(8, thread_name_prefix="connectwise-callbacks")
-        self._local = threading.local()
-        self._sessions: list[requests.Session] = []
-        self._idle = threading.Condition()
-        self._under_way = 0
+        self.outbox = Outbox("connectwise-callbacks")
         self._failing_since: dict[int, float] = {}
-        self._stopped = threading.Event()
         records.changed = self.announce
 
     def register(self, body: Record) -> Record:
@@ -156,7 +149,7 @@ class CallbackService:
 
     def announce(self, ticket: int, action: str, member: str) -> None:
         """Send what happened to a ticket to every callback that listens."""
-        if self._stopped.is_set():
+        if self.outbox.stopped.is_set():
             return
         with self.records.lock:
             listening = [
@@ -174,7 +167,8 @@ class CallbackService:
             for _ in range(self.duplicates):
                 raw = self.payload(ticket, action, member, entry["id"])
                 url = f"{entry['url']}{ticket}&action={action}"
-                self._submit(Delivery(entry["id"], url, raw, sign(self.signing.key, raw)))
+                delivery = Delivery(entry["id"], url, raw, sign(self.signing.key, raw))
+                self.outbox.submit(partial(self._deliver, delivery))
 
     def _covers(self, entry: dict[str, Any], ticket: int) -> bool:
         if entry["level"] == "owner":
@@ -184,32 +178,15 @@ class CallbackService:
         held_id = ticket if entry["level"] == "ticket" else place.get("id")
         return bool(held_id == entry["objectId"])
 
-    def _submit(self, delivery: Delivery) -> None:
-        with self._idle:
-            self._under_way += 1
-        try:
-            self._pool.submit(self._deliver, delivery)
-        except RuntimeError:
-            # The pool refuses work once the server is being stopped.
-            self._done()
-
-    def _done(self) -> None:
-        with self._idle:
-            self._under_way -= 1
-            self._idle.notify_all()
-
     def _deliver(self, delivery: Delivery) -> None:
-        try:
-            for wait in (*self.retry_after, None):
-                status = 200 if self.drop else self.post(delivery.url, delivery.raw, delivery.signature)
-                if 200 <= status < 300:
-                    self._failing_since.pop(delivery.callback, None)
-                    return
-                if status not in RETRIED or wait is None or self._stopped.wait(wait):
-                    break
-            self._failed(delivery.callback)
-        finally:
-            self._done()
+        for wait in (*self.retry_after, None):
+            status = 200 if self.drop else self.post(delivery.url, delivery.raw, delivery.signature)
+            if 200 <= status < 300:
+                self._failing_since.pop(delivery.callback, None)
+                return
+            if status not in RETRIED or wait is None or self.outbox.stopped.wait(wait):
+                break
+        self._failed(delivery.callback)
 
     def _failed(self, callback: int) -> None:
         since = self._failing_since.setdefault(callback, time.monotonic())
@@ -219,23 +196,5 @@ class CallbackService:
 
     def post(self, url: str, raw: bytes, signature: str) -> int:
         """Send once; return the HTTP status, 0 where there was no answer."""
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = requests.Session()
-            self._sessions.append(session)
         headers = {"Content-Type": "application/json", "x-content-signature": signature}
-        try:
-            answer = session.post(url, data=raw, headers=headers, timeout=self.timeout, allow_redirects=False)
-        except requests.RequestException:
-            return 0
-        return answer.status_code
-
-    def wait_idle(self, seconds: float) -> None:
-        with self._idle:
-            self._idle.wait_for(lambda: self._under_way == 0, timeout=seconds)
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for session in self._sessions:
-            session.close()
+        return self.outbox.post(url, raw, headers, timeout=self.timeout).status

@@ -17,16 +17,6 @@ from bridge.simulator.practice import PracticeServer
 from bridge.simulator.world import PracticeNote, PracticeTicket, TicketView
 
 
-class _Server(PracticeServer):
-    """A practice server that takes its callback service down with it."""
-
-    callbacks: CallbackService
-
-    def stop(self) -> None:
-        self.callbacks.stop()
-        super().stop()
-
-
 class PracticeConnectWise:
     """A ConnectWise PSA account with a believable MSP in it. `rules` and the attributes below are switches.
 
@@ -61,9 +51,8 @@ class PracticeConnectWise:
         self.max_page_size = 1000
         self.denied: set[tuple[str, str]] = set()
         app = Flask("practice-connectwise")
-        server = _Server(app, port=port, latency=latency)
-        self.server: PracticeServer = server
-        self.callbacks = server.callbacks = CallbackService(
+        self.server = PracticeServer(app, port=port, latency=latency)
+        self.callbacks = CallbackService(
             self.records,
             host=self.server.url.removeprefix("http://"),
             company_id=COMPANY_ID,
@@ -71,6 +60,7 @@ class PracticeConnectWise:
             retry_after=retry_after,
             disable_after=disable_after,
         )
+        self.server.at_stop(self.callbacks.outbox.stop)
         Api(self).mount(app)
 
     # --- what the practice world asks -------------------------------------------------------------------------
@@ -171,7 +161,7 @@ class PracticeConnectWise:
         self.callbacks.drop = drop
 
     def wait_idle(self, seconds: float = 10.0) -> None:
-        self.callbacks.wait_idle(seconds)
+        self.callbacks.outbox.wait_idle(seconds)
 
     def stop(self) -> None:
         """Stop the server and the callback service."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 import threading
-import time
 import uuid
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
-
-import requests
 
 from bridge.simulator.datto import catalog
 from bridge.simulator.datto.catalog import Row
 from bridge.simulator.datto.tenant import Tenant
+from bridge.simulator.outbox import Outbox
 
 _ESCAPED = set("&<>'\"`+")
 _SHORT = {"\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -58,7 +58,7 @@ class Event:
 
 
 class Callouts:
-    """Delivers events of all hooks, one thread per hook, in order; gives up after `attempts`.
+    """Delivers events of all hooks, in order per hook; gives up after `attempts`.
 
     The vendor waits 30 s between tries and 10 s for an answer; `retry_seconds` shortens the first.
     """
@@ -76,11 +76,9 @@ class Callouts:
         self.failures: dict[int, int] = {}
         self.created: dict[int, Event] = {}
         self._queues: dict[int, deque[Event]] = {}
-        self._changed = threading.Condition()
-        self._busy = 0
-        self._stopped = False
-        self._sequence = 0
-        self._session = requests.Session()
+        self._lock = threading.Lock()
+        self._sequence = itertools.count(1)
+        self.outbox = Outbox("datto-callouts")
 
     def ring(self, row: Row, action: str, *, person: int | None = None) -> None:
         """Queue an event for every hook that subscribed to it."""
@@ -98,9 +96,7 @@ class Callouts:
             self._push(hook_id, event)
 
     def event(self, row: Row, action: str, *, person: int | None = None, guid: str = "") -> Event:
-        with self._changed:
-            self._sequence += 1
-            number = self._sequence
+        number = next(self._sequence)
         if not guid:
             guid = next((h["webhookGUID"] for h in list(self.tenant.hooks.values())), str(uuid.UUID(int=0)))
         names = ("TicketNumber", "Title") if self.fields_case == "pascal" else ("ticketNumber", "title")
@@ -123,34 +119,27 @@ class Callouts:
         return Event(row["id"], action, wire(body).encode(), number)
 
     def _push(self, hook_id: int, event: Event) -> None:
-        with self._changed:
-            queue = self._queues.get(hook_id)
-            if queue is None:
-                queue = self._queues[hook_id] = deque()
-                threading.Thread(target=self._work, args=(hook_id, queue), daemon=True).start()
+        # A hook's events go out one after the other: whoever finds the queue empty works it off.
+        with self._lock:
+            queue = self._queues.setdefault(hook_id, deque())
+            idle = not queue
             queue.extend([event] * (1 + self.duplicates))
-            self._changed.notify_all()
+        if idle:
+            self.outbox.submit(partial(self._work, hook_id, queue))
 
     def _work(self, hook_id: int, queue: deque[Event]) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: queue or self._stopped)
-                if self._stopped:
+        while not self.outbox.stopped.is_set():
+            self._deliver(hook_id, queue[0])
+            with self._lock:
+                queue.popleft()
+                if not queue:
                     return
-                event = queue.popleft()
-                self._busy += 1
-            try:
-                self._deliver(hook_id, event)
-            finally:
-                with self._changed:
-                    self._busy -= 1
-                    self._changed.notify_all()
 
     def _deliver(self, hook_id: int, event: Event) -> None:
         said = ""
         for attempt in range(self.attempts):
             hook = self.tenant.hooks.get(hook_id)
-            if hook is None or not hook["isActive"] or self._stopped or self.drop:
+            if hook is None or not hook["isActive"] or self.outbox.stopped.is_set() or self.drop:
                 return
             status = self.post(hook, event)
             if 200 <= status < 300:
@@ -158,8 +147,7 @@ class Callouts:
                 return
             said = f"HTTP {status}"
             if attempt + 1 < self.attempts:
-                with self._changed:
-                    self._changed.wait_for(lambda: self._stopped, timeout=self.retry_seconds)
+                self.outbox.stopped.wait(self.retry_seconds)
         with self.tenant.lock:
             id_ = self.tenant.number("log")
             self.tenant.error_log[id_] = {
@@ -186,22 +174,4 @@ class Callouts:
         self._send(hook["deactivationUrl"], body, {"Content-Type": "application/json; charset=utf-8"})
 
     def _send(self, url: str, body: bytes, headers: dict[str, str]) -> int:
-        try:
-            return self._session.post(url, data=body, headers=headers, timeout=self.timeout).status_code
-        except requests.RequestException:
-            return 0
-
-    def wait_idle(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        with self._changed:
-            while self._busy or any(self._queues.values()):
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError("webhooks are still under way")
-                self._changed.wait(left)
-
-    def stop(self) -> None:
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-        self._session.close()
+        return self.outbox.post(url, body, headers, timeout=self.timeout).status

@@ -53,6 +53,7 @@ class PracticeDatto:
         self.api = Api(self.tenant, self.callouts, username=self.username, secret=self.secret, code=self.code)
         self.api.missing_is_404 = missing_is_404
         self.server = PracticeServer(self.api.app, port=port, latency=latency)
+        self.server.at_stop(self.callouts.outbox.stop)
         self.api.url = self.server.url
 
     def __enter__(self) -> PracticeDatto:
@@ -63,7 +64,6 @@ class PracticeDatto:
         self.stop()
 
     def stop(self) -> None:
-        self.callouts.stop()
         self.server.stop()
 
     @property
@@ -215,7 +215,7 @@ class PracticeDatto:
         self.callouts.drop = drop
 
     def wait_idle(self, seconds: float = 10.0) -> None:
-        self.callouts.wait_idle(seconds)
+        self.callouts.outbox.wait_idle(seconds)
 
 
 def _person(row: Row | None) -> str:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import random
-import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import requests
 from urllib3.util import SKIP_HEADER
 
 from bridge.simulator.halopsa.state import stamp
+from bridge.simulator.outbox import Outbox
 
 Row = dict[str, Any]
 NEW_TICKET = "3"
@@ -53,15 +52,12 @@ class Sending:
 
 
 class Sender:
-    """Sends from a few background threads; `wait_idle` waits for all of them."""
+    """Sends from a few background threads; `outbox` waits for all of them."""
 
     def __init__(self, sending: Sending) -> None:
         self.sending = sending
         self.deliveries: deque[Delivery] = deque(maxlen=10_000)
-        self._pool = ThreadPoolExecutor(8, thread_name_prefix="practice-halopsa-webhook")
-        self._local = threading.local()
-        self._under_way = 0
-        self._idle = threading.Condition()
+        self.outbox = Outbox("practice-halopsa-webhook")
 
     def payload(self, hook: Row, event: str, ticket: Row) -> bytes:
         """Build the body for one event about a ticket."""
@@ -104,15 +100,8 @@ class Sender:
 
     def send(self, hook: Row, body: bytes) -> int:
         """Post once and return the status, 0 where no answer came."""
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = requests.Session()
-            session.trust_env = False
-        try:
-            answer = session.post(hook["url"], data=body, headers=self.headers(hook), timeout=self.sending.timeout)
-            status = answer.status_code
-        except requests.RequestException:
-            status = 0
+        headers = self.headers(hook)
+        status = self.outbox.post(hook["url"], body, headers, timeout=self.sending.timeout).status
         self.deliveries.append(Delivery(hook["url"], body, status))
         return status
 
@@ -120,25 +109,9 @@ class Sender:
         if self.sending.drop:
             return
         for _ in range(2 if self.sending.twice else 1):
-            with self._idle:
-                self._under_way += 1
-            self._pool.submit(self._deliver, hook, make)
+            self.outbox.submit(partial(self._deliver, hook, make))
 
     def _deliver(self, hook: Row, make: Callable[[], bytes]) -> None:
-        try:
-            wait = self.sending.delay + (random.uniform(0, 0.05) if self.sending.shuffle else 0)
-            if wait:
-                time.sleep(wait)
+        wait = self.sending.delay + (random.uniform(0, 0.05) if self.sending.shuffle else 0)
+        if not (wait and self.outbox.stopped.wait(wait)):
             self.send(hook, make())
-        finally:
-            with self._idle:
-                self._under_way -= 1
-                self._idle.notify_all()
-
-    def wait_idle(self, seconds: float) -> None:
-        with self._idle:
-            if not self._idle.wait_for(lambda: self._under_way == 0, seconds):
-                raise TimeoutError("webhooks are still under way")
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -24,18 +24,6 @@ WINDOW = 300.0
 LIMIT_TEXT = "Rate Limit Reached - 300 Requests per rolling 5 minute window"
 
 
-class _Server(PracticeServer):
-    """Stops the webhook threads together with the server."""
-
-    def __init__(self, app: Flask, sender: Sender, **more: Any) -> None:
-        super().__init__(app, **more)
-        self._sender = sender
-
-    def stop(self) -> None:
-        super().stop()
-        self._sender.close()
-
-
 class PracticeHaloPSA:
     """One HaloPSA tenant on loopback. `quirks` and `sending` may be changed while it runs."""
 
@@ -66,7 +54,8 @@ class PracticeHaloPSA:
         app.add_url_rule("/auth/token", "token", self._token, methods=["POST"])
         app.add_url_rule("/api/authinfo", "authinfo", self._authinfo)
         app.add_url_rule("/api/<path:rest>", "api", self._api, methods=["GET", "POST", "DELETE"])
-        self.server: PracticeServer = _Server(app, self.sender, port=port, latency=latency)
+        self.server = PracticeServer(app, port=port, latency=latency)
+        self.server.at_stop(self.sender.outbox.stop)
 
     # What the vendor's servers do.
 
@@ -204,7 +193,7 @@ class PracticeHaloPSA:
         self.sending.drop = drop
 
     def wait_idle(self, seconds: float = 10.0) -> None:
-        self.sender.wait_idle(seconds)
+        self.sender.outbox.wait_idle(seconds)
 
     def look(self, ticket_id: str) -> TicketView:
         state = self.state

@@ -59,7 +59,8 @@ class PracticeKaseyaBMS:
         self.api = Api(self.tenant, self.access, self.sender)
         self.api.failures = failures
         self.form = form
-        self.server: PracticeServer = _Server(self.sender, self.api.app, port=port, latency=latency)
+        self.server = PracticeServer(self.api.app, port=port, latency=latency)
+        self.server.at_stop(self.sender.outbox.stop)
         # After the server's own hook, so that scripted faults come first and every request is logged.
         self.api.app.before_request(self.api.guard)
 
@@ -203,19 +204,7 @@ class PracticeKaseyaBMS:
         self.sender.drop = drop
 
     def wait_idle(self, seconds: float = 10.0) -> None:
-        self.sender.wait_idle(seconds)
+        self.sender.outbox.wait_idle(seconds)
 
     def _fire(self, event: str, ticket: int) -> None:
         self.sender.fire(EVENTS[event], ticket, self.tenant.dto(ticket))
-
-
-class _Server(PracticeServer):
-    """Stops the senders with the server."""
-
-    def __init__(self, sender: Sender, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._sender = sender
-
-    def stop(self) -> None:
-        super().stop()
-        self._sender.stop()

@@ -15,14 +15,13 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from queue import Empty, Queue
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-import requests
-
 from bridge.simulator.kaseya_bms import catalogue
 from bridge.simulator.kaseya_bms.state import Tenant
+from bridge.simulator.outbox import Outbox
 
 SHAPES = ("event_ticket", "flat", "event_id_data", "id_only")
 SIGNATURES = ("none", "hex", "prefixed", "base64")
@@ -78,12 +77,8 @@ class Sender:
         self.logs: dict[str, Delivery] = {}
         self.creations: dict[int, Delivery] = {}
         self._next = 900
-        self._queue: Queue[tuple[Webhook, Delivery]] = Queue()
+        self.outbox = Outbox("bms-webhooks", threads=SENDERS)
         self._lock = threading.Lock()
-        self._idle = threading.Condition(self._lock)
-        self._under_way = 0
-        self._stopped = False
-        self._threads: list[threading.Thread] = []
 
     def add(self, **what: Any) -> Webhook:
         with self._lock:
@@ -100,10 +95,7 @@ class Sender:
                 continue
             for _ in range(2 if self.twice else 1):
                 delivery = self.compose(hook, event, ticket, shown)
-                with self._lock:
-                    self._under_way += 1
-                self._queue.put((hook, delivery))
-        self._start()
+                self.outbox.submit(partial(self._deliver, hook, delivery))
 
     def compose(self, hook: Webhook, event: int, ticket: int, shown: Mapping[str, Any]) -> Delivery:
         """Build the request of a delivery."""
@@ -140,44 +132,13 @@ class Sender:
         self._send(self.webhooks[old.webhook], new)
         return new.status
 
-    def wait_idle(self, seconds: float) -> None:
-        with self._idle:
-            self._idle.wait_for(lambda: self._under_way == 0, timeout=seconds)
+    def _deliver(self, hook: Webhook, delivery: Delivery) -> None:
+        if not (self.shuffle and self.outbox.stopped.wait(random.uniform(0, 0.05))):
+            self._send(hook, delivery)
 
-    def stop(self) -> None:
-        self._stopped = True
-        for thread in self._threads:
-            thread.join(5)
-
-    def _start(self) -> None:
-        with self._lock:
-            while len(self._threads) < SENDERS and not self._stopped:
-                thread = threading.Thread(target=self._work, daemon=True, name="bms-webhooks")
-                self._threads.append(thread)
-                thread.start()
-
-    def _work(self) -> None:
-        with requests.Session() as session:
-            while not self._stopped:
-                try:
-                    hook, delivery = self._queue.get(timeout=0.1)
-                except Empty:
-                    continue
-                if self.shuffle and random.random() < 0.5:
-                    self._queue.put((hook, delivery))
-                    continue
-                self._send(hook, delivery, session)
-                with self._idle:
-                    self._under_way -= 1
-                    self._idle.notify_all()
-
-    def _send(self, hook: Webhook, delivery: Delivery, session: requests.Session | None = None) -> None:
-        post = session.post if session else requests.post
-        try:
-            answer = post(hook.url, data=delivery.body, headers=delivery.headers, timeout=self.timeout)
-            delivery.status, delivery.answer = answer.status_code, answer.text[:500]
-        except requests.RequestException:
-            delivery.status = 0
+    def _send(self, hook: Webhook, delivery: Delivery) -> None:
+        answer = self.outbox.post(hook.url, delivery.body, delivery.headers, timeout=self.timeout)
+        delivery.status, delivery.answer = answer.status, answer.text
         with self._lock:
             self.logs[delivery.id] = delivery
             hook.logs.append(delivery)
