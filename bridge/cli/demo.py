@@ -80,11 +80,9 @@ class Demo:
         self.world.subscribe(self.url)
         self._introduce()
         wrong = 0
-        first = next(iter(self.world.psas))
         for key, psa in self.world.psas.items():
             self.console.rule(f"[bold]{self._label(key)}")
-            stories = (*PLAIN, *SPECIAL, *TONES) if key == first else PLAIN
-            for story in stories:
+            for story in self._stories(key):
                 wrong += self._play(key, psa, story)
         total = len(PLAIN) * len(self.world.psas) + len(SPECIAL) + len(TONES)
         self.console.print(
@@ -92,6 +90,13 @@ class Demo:
             + ("" if not wrong else f" [red]{wrong} did not.[/red]")
         )
         return wrong
+
+    def _stories(self, key: str) -> tuple[Story, ...]:
+        """Return a PSA's stories: the plain ones in each, the others once, shared out."""
+        first, *others = self.world.psas
+        if key == first:
+            return (*PLAIN, *SPECIAL) if others else (*PLAIN, *SPECIAL, *TONES)
+        return (*PLAIN, *TONES[others.index(key) :: len(others)])
 
     def keep_running(self) -> None:
         """Wait until Ctrl+C."""
