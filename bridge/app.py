@@ -33,6 +33,7 @@ from bridge.settings.load import load
 from bridge.settings.model import Connection, Organization, Provider, Settings
 from bridge.settings.source import Source
 from bridge.store import Store
+from bridge.store.engine import is_sqlite
 from bridge.triage import Desk
 from bridge.workflow import Engine, Patience
 from psa_adapters import ADAPTERS
@@ -104,6 +105,8 @@ class Bridge:
             patience=patience or Patience(),
             tick=tick,
             run_jobs=run_jobs,
+            # Writers of one SQLite file that share a pool queue fairly instead of polling for the lock.
+            steps=self.store.steps if is_sqlite(database) else None,
         )
         self.intake = Intake(self.store, self.engine, self.place, self.clock.now, self._arrived, self.engine.wake)
         self.people = People(self.store, self.desk, self.intake)

@@ -100,7 +100,7 @@ class Handling:
         notes = report(desk, facts, modes=modes(desk.organization))
         if not notes:
             return []
-        ticket = desk.adapter.get_ticket(_facts_ref(facts))
+        ticket = facts.acted.ticket or desk.adapter.get_ticket(_facts_ref(facts))
         return [desk.adapter.add_note(ticket, text, key=key) for key, text in notes]
 
     def _suggest(self, job: Mapping[str, Any], acted: Acted) -> str:
@@ -126,8 +126,9 @@ class Handling:
         usage = sum((decision.usage for decision in decisions), Usage())
         record = {**facts.decided.dump(), **facts.acted.dump(), "notes": notes}
         provider = ", ".join(dict.fromkeys(decision.provider for decision in decisions))
-        with self.store.engine.begin() as connection:
-            self.store.runs.finish(
+        # A power cut that takes the outcome takes the step's checkpoint after it too, and the step is repeated.
+        with self.store.steps.begin() as connection:
+            seconds = self.store.runs.finish(
                 connection,
                 facts.run,
                 status,
@@ -137,8 +138,6 @@ class Handling:
                 provider=provider,
                 usage=usage,
             )
-        run = self.store.runs.get(facts.run)
-        seconds = run.updated - run.created if run else 0.0
         self.finished(str(job["organization"]), str(job["connection"]), status, seconds)
         logger.info("run %s: %s", facts.run, status.value)
 

@@ -184,6 +184,7 @@ class Http:
     _gates: dict[str, threading.BoundedSemaphore] = field(default_factory=dict, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _budget: RateBudget | None = field(default=None, init=False, repr=False)
+    _surroundings: dict[str, Mapping[str, Any]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._session = requests.Session()
@@ -291,26 +292,24 @@ class Http:
         read_timeout: float,
         max_bytes: int,
     ) -> Reply:
-        sent = {"User-Agent": USER_AGENT, "Accept": "application/json"}
+        sent = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
         if authenticated:
             sent.update(self.headers())
         sent.update(headers or {})
         started = self.clock()
         status = 0
         try:
-            with self._session.request(
-                method,
-                url,
+            request = requests.PreparedRequest()
+            request.prepare(
+                method=method,
+                url=url,
                 params=dict(params) if params else None,
                 json=body,
                 data=data,
                 headers=sent,
-                # Without an auth of its own requests would look into ~/.netrc and overwrite our header.
                 auth=(self.auth if authenticated else None) or _anonymous,
-                timeout=(self.connect_timeout, read_timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            )
+            with self._transmit(request, (self.connect_timeout, read_timeout)) as response:
                 status = response.status_code
                 content = self._read(where, response, max_bytes, started + read_timeout * 2)
                 return Reply(method, url, status, {k.lower(): v for k, v in response.headers.items()}, content)
@@ -334,6 +333,20 @@ class Http:
             raise TemporaryError(where, f"the exchange failed ({type(error).__name__})") from None
         finally:
             self.observe(where, status, self.clock() - started)
+
+    def _transmit(self, request: requests.PreparedRequest, timeout: tuple[float, float]) -> requests.Response:
+        """Hand a request to the transport, past what a session would do: cookies, redirects and ~/.netrc.
+
+        None of them is wanted, and together they take as long as the sending. Proxies and certificate bundles of
+        the environment are looked up once per address.
+        """
+        url = str(request.url)
+        origin = "/".join(url.split("/", 3)[:3])
+        found = self._surroundings.get(origin)
+        if found is None:
+            found = self._session.merge_environment_settings(url, {}, True, None, None)
+            self._surroundings[origin] = found
+        return self._session.get_adapter(url).send(request, timeout=timeout, **found)
 
     def _read(self, where: str, response: requests.Response, max_bytes: int, deadline: float) -> bytes:
         # A server that drips a byte at a time never trips the read time-out, so the whole answer has one too.

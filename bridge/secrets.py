@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -211,7 +212,7 @@ class Secrets:
 
     def resolve_block(self, schema: type[Schema] | Schema, block: Mapping[str, Any]) -> dict[str, Any]:
         """Return a loaded block with the references in its Secret fields replaced by their values."""
-        made = schema() if isinstance(schema, type) else schema
+        made = _made(schema) if isinstance(schema, type) else schema
         known = {found.attribute or name: found for name, found in made.fields.items()}
         return {key: self._replaced(known.get(key), value) for key, value in block.items()}
 
@@ -244,6 +245,12 @@ class Secrets:
             return self.vault.get(name)
         # The text is not repeated: it may be the secret itself.
         raise SecretUnavailable("secret", "is not a reference: env:NAME, file:/path or vault:name")
+
+
+@cache
+def _made(schema: type[Schema]) -> Schema:
+    # Building a schema takes longer than all the looking up, and every webhook and step asks.
+    return schema()
 
 
 def _from_file(name: str, where: str) -> str:

@@ -63,7 +63,10 @@ class Patience:
 
 @dataclass
 class Engine:
-    """Starts and stops the engine, and puts jobs into it. `run_jobs` False: a web-only or command process."""
+    """Starts and stops the engine, and puts jobs into it. `run_jobs` False: a web-only or command process.
+
+    `steps` are connections to share with the steps themselves; by default it opens its own.
+    """
 
     url: str
     handler: Handler
@@ -74,6 +77,7 @@ class Engine:
     patience: Patience = field(default_factory=Patience)
     tick: bool = True
     run_jobs: bool = True
+    steps: sa.Engine | None = None
     _client: DBOSClient | None = field(default=None, init=False)
     _engines: list[sa.Engine] = field(default_factory=list, init=False)
     _lock: FileLock | None = field(default=None, init=False)
@@ -113,7 +117,7 @@ class Engine:
                 ) from None
         config: DBOSConfig = {
             "name": "psa-bridge",
-            "system_database_engine": self._open(Durability.REPEATABLE),
+            "system_database_engine": self.steps or self._open(Durability.REPEATABLE),
             "application_version": APPLICATION_VERSION,
             "executor_id": self.executor or default_executor(),
             "serializer": DBOSPortableJSONSerializer(),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bridge.store.activity import Activity
 from bridge.store.audit import Audit
 from bridge.store.console import Attempts, SentReplies, Sessions, Signing
-from bridge.store.engine import Durability, open_engine
+from bridge.store.engine import Durability, is_sqlite, open_engine
 from bridge.store.migrations import migrate
 from bridge.store.runs import RunLog
 from bridge.store.small import Alarms, Overrides, Users, VaultTable, Watermarks
@@ -21,7 +21,10 @@ from bridge.store.tokens import Tokens
 
 @dataclass(frozen=True)
 class Store:
+    """`engine` commits what must survive a power cut, `steps` what a step of the engine would do again."""
+
     engine: sa.Engine
+    steps: sa.Engine
     runs: RunLog
     suggestions: Suggestions
     overrides: Overrides
@@ -44,6 +47,7 @@ class Store:
         migrate(engine)
         return cls(
             engine,
+            open_engine(url, Durability.REPEATABLE) if is_sqlite(url) else engine,
             RunLog(engine, now),
             Suggestions(engine, now),
             Overrides(engine, now),
@@ -61,4 +65,5 @@ class Store:
         )
 
     def close(self) -> None:
+        self.steps.dispose()
         self.engine.dispose()

@@ -141,11 +141,11 @@ class RunLog:
         number: str = "",
         provider: str = "",
         usage: Usage | None = None,
-    ) -> None:
-        """Write the outcome of a run inside the caller's transaction."""
+    ) -> float:
+        """Write the outcome of a run inside the caller's transaction; return the seconds since its arrival."""
         usage = usage or Usage()
         at = self.now()
-        connection.execute(
+        created = connection.scalar(
             sa.update(runs)
             .where(runs.c.id == id_)
             .values(
@@ -161,7 +161,9 @@ class RunLog:
                 tokens_out=usage.output,
                 cost=usage.cost,
             )
+            .returning(runs.c.created)
         )
+        return 0.0 if created is None else at - float(created)
 
     def get(self, id_: str) -> Run | None:
         with self.engine.connect() as connection:

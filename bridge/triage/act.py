@@ -19,13 +19,15 @@ class Acted:
     """The plan as it was carried out.
 
     `refused` are changes the PSA did not take, with its words; `derived` is what the PSA itself changed along
-    with our write, for example a priority that follows from impact and severity.
+    with our write, for example a priority that follows from impact and severity. `ticket` is the one read for
+    it, for the rest of the same step; it is not kept.
     """
 
     plan: Plan = field(default_factory=Plan)
     refused: tuple[LeftAlone, ...] = ()
     problem: Problem | None = None
     derived: tuple[Change, ...] = ()
+    ticket: Ticket | None = field(default=None, compare=False, repr=False)
 
     def dump(self) -> dict[str, Any]:
         return {
@@ -58,12 +60,13 @@ def act(desk: Desk, ref: TicketRef, decided: Decided, *, write: bool = True) -> 
             organization, decided.decisions, ticket, decided.seen, taxonomy, desk.adapter.writes, unreadable
         )
         if not planned.apply or not write:
-            return Acted(planned)
+            return Acted(planned, ticket=ticket)
         done = carry_out(desk, ticket, planned.apply)
     except BridgeError as error:
         return Acted(problem=Problem.of(error))
     left_alone = (*planned.left_alone, *done.put_back)
-    return Acted(replace(planned, apply=done.taken, left_alone=left_alone), done.refused, derived=done.derived)
+    carried_out = replace(planned, apply=done.taken, left_alone=left_alone)
+    return Acted(carried_out, done.refused, derived=done.derived, ticket=ticket)
 
 
 def _lists(

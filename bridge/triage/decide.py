@@ -15,8 +15,6 @@ from typing import Any
 
 from bridge.ai import Completion, Prompt
 from bridge.answer import (
-    category_schema,
-    priority_codes,
     read_category,
     read_scores,
     score_schema,
@@ -25,15 +23,19 @@ from bridge.answer import (
 from bridge.errors import AnswerRejected, AuthRejected, BridgeError, NotFound, Paused, TemporaryError
 from bridge.guards import guard
 from bridge.model import Capability, Category, Choice, Decision, Field, Taxonomy, Ticket, TicketRef, Value
-from bridge.policy import fields_needed, offered
+from bridge.policy import fields_needed
 from bridge.prompts import Rendered
 from bridge.records import dump_decision, dump_value, load_decision, load_value
 from bridge.settings.model import Organization
 from bridge.triage.desk import Desk
+from bridge.triage.menu import Menus
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_MAX_TOKENS = 4000
+_MENUS = Menus()
+_SIDE_BY_SIDE = ThreadPoolExecutor(64, thread_name_prefix="ask")
+"""Threads for the second capability of a ticket; more than the engine has slots, so that none waits."""
 TEMPLATES = {Capability.CATEGORIZATION: "categorize.md.j2", Capability.SENTIMENT: "sentiment.md.j2"}
 
 
@@ -163,14 +165,14 @@ def _warnings(organization: Organization, capabilities: Collection[Capability]) 
 def _ask_all(
     desk: Desk, organization: Organization, ticket: Ticket, capabilities: list[Capability]
 ) -> list[Decision | Problem]:
-    if len(capabilities) < 2:
-        return [_ask(desk, organization, ticket, capability) for capability in capabilities]
-    with ThreadPoolExecutor(len(capabilities), thread_name_prefix="ask") as pool:
-        asked = [
-            pool.submit(copy_context().run, _ask, desk, organization, ticket, capability)
-            for capability in capabilities
-        ]
-        return [each.result() for each in asked]
+    if not capabilities:
+        return []
+    first, *others = capabilities
+    asked = [
+        _SIDE_BY_SIDE.submit(copy_context().run, _ask, desk, organization, ticket, capability)
+        for capability in others
+    ]
+    return [_ask(desk, organization, ticket, first), *(one.result() for one in asked)]
 
 
 def _ask(desk: Desk, organization: Organization, ticket: Ticket, capability: Capability) -> Decision | Problem:
@@ -210,19 +212,19 @@ def compose(desk: Desk, organization: Organization, ticket: Ticket, capability: 
         "client_instructions": rule.instructions,
     }
     max_tokens = organization.variables.max_tokens(capability) or DEFAULT_MAX_TOKENS
+    schema: Mapping[str, Any]
     if capability is Capability.SENTIMENT:
         schema, read = score_schema(), _score_reader()
     else:
         fields = fields_needed(organization, [capability])
-        taxonomy = offered(desk.adapter.get_taxonomy(ticket, fields), organization.categorization)
-        if not taxonomy.categories:
+        menu = _MENUS.of(desk, organization.categorization, desk.adapter.get_taxonomy(ticket, fields))
+        if not menu.taxonomy.categories:
             raise NotFound(
                 f"categories of {desk.adapter.scope_name} {ticket.scope.name if ticket.scope else '?'}",
                 f"{desk.adapter.label} offers no active category here, or all of them are ignored",
             )
-        priorities = taxonomy.choices.get(Field.PRIORITY, ()) if organization.categorization.priority else ()
-        context |= category_context(desk, taxonomy, priorities)
-        schema, read = category_schema(taxonomy, priorities), _category_reader(taxonomy, priorities)
+        context |= menu.context
+        schema, read = menu.schema, _category_reader(menu.taxonomy, menu.priorities)
 
     def render(body: str) -> Rendered:
         return desk.prompts.render_prompt(
@@ -242,26 +244,6 @@ def compose(desk: Desk, organization: Organization, ticket: Ticket, capability: 
     rendered = render(text)
     full = prompt(rendered, shortened if len(text) > 1000 else None)
     return Question(capability, full, max_tokens, lambda answer, got: read(answer, got, rendered))
-
-
-def category_context(desk: Desk, taxonomy: Taxonomy, priorities: Collection[Choice]) -> dict[str, Any]:
-    """Return the variables of the categorization template that describe the choices."""
-    return {
-        "scope_name": desk.adapter.scope_name,
-        "level_names": desk.adapter.level_names,
-        "categories": [
-            {"code": code, "path": _line(category.path), "hint": _line(category.hint)}
-            for code, category in taxonomy.codes.items()
-        ],
-        "priorities": [
-            {"code": code, "name": _line(choice.name), "hint": _line(choice.hint)}
-            for code, choice in priority_codes(list(priorities)).items()
-        ],
-    }
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def ticket_context(ticket: Ticket, text: str) -> dict[str, str]:

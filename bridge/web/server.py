@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
@@ -10,6 +11,9 @@ from waitress.server import create_server
 
 THREADS = 12
 CONNECTIONS = 1000
+
+# A burst of webhooks waits for a thread for milliseconds; a warning for each of them says nothing to anybody.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
 class WebServer:
