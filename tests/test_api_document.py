@@ -175,7 +175,7 @@ def queries(operation: dict[str, Any]) -> st.SearchStrategy[dict[str, str]]:
 
 @BY_NAME
 @settings(
-    max_examples=30,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     database=None,
@@ -220,13 +220,11 @@ def test_whatever_is_asked_the_answer_is_one_of_the_document(
 def test_every_success_has_the_shape_of_the_document(
     api: World, robot: Program, method: str, path: str, operation: dict[str, Any]
 ) -> None:
-    run = api.run(ticket="5")
-    ids = {
-        "run": run.id,
-        "suggestion": api.suggestion(),
-        "connection": api.connection(MINE),
-        "organization": MINE,
-    }
+    ids = {"connection": api.connection(MINE), "organization": MINE}
+    if "{run}" in path:
+        ids["run"] = api.run(ticket="5").id
+    if "{suggestion}" in path:
+        ids["suggestion"] = api.suggestion()
     ticket = api.site.ticket()
     body = {
         "put_settings": {"document": {"sentiment": {"mode": "off"}}},
@@ -234,10 +232,9 @@ def test_every_success_has_the_shape_of_the_document(
         "create_draft": {"connection": ticket.connection, "ticket": ticket.id},
         "accept_suggestion": {"fields": ["category"]},
     }.get(operation["operationId"])
-    program = robot
-    program.call("DELETE", f"/settings/{MINE}", headers={"If-Match": "*"})
+    robot.call("DELETE", f"/settings/{MINE}", headers={"If-Match": "*"})
 
-    answer = program.call(method, path.format(**ids), body, headers={"If-Match": "*"})
+    answer = robot.call(method, path.format(**ids), body, headers={"If-Match": "*"})
 
     assert answer.status_code in (200, 202), answer.text
     conforms(operation, answer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -143,30 +142,10 @@ def costs(frame: Frame, organization: str | None, json_: bool) -> None:
 
 
 def _costs(bridge: Bridge, organization: str) -> list[dict[str, Any]]:
-    from bridge.store.activity import Only
+    from bridge.costs import monthly
 
-    now = bridge.clock.now()
-    count = bridge.settings.retention_days // 28 + 2
-    months = [_month(now, back) for back in range(count, -2, -1)]
-    sums = bridge.store.activity.stretches(Only([organization]), [month.timestamp() for month in months])
-    return [
-        {
-            "organization": organization,
-            "month": month.strftime("%Y-%m"),
-            "runs": stretch.total,
-            "asked": stretch.asked,
-            "usd": round(stretch.dollars, 6),
-            "unpriced": stretch.unpriced,
-        }
-        for month, stretch in zip(months, sums, strict=False)
-        if stretch.total
-    ]
-
-
-def _month(now: datetime, back: int) -> datetime:
-    """Return the beginning of the month that was `back` months ago; -1 is the next one."""
-    number = now.year * 12 + now.month - 1 - back
-    return datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC)
+    months = bridge.settings.retention_days // 28 + 2
+    return [vars(month) for month in monthly(bridge.store, organization, bridge.clock.now(), months)]
 
 
 def _failed(bridge: Bridge, connection: str | None) -> list[TicketRef]:
