@@ -242,32 +242,30 @@ def assert_nothing_leaked(run: Handled) -> None:
         assert "\n" not in decision.reason
 
 
-@pytest.mark.parametrize("name", ATTACKS)
-def test_the_practice_ai_stays_within_policy(place: Place, practice_ai: AIProvider, name: str) -> None:
-    run = handled(place, ATTACKS[name], lambda prompt: practice_ai.complete(prompt, max_tokens=4000))
-    assert len(run.decided.decisions) == 2
-    assert_within_policy(place, run)
-    assert_honest_note(run)
-    assert_nothing_leaked(run)
+HALVES = ("practice", "echoing", "outlaw"), ("leaking", "parroting")
+"""Each attack meets each AI once: one half on the one PSA, the other half on the other."""
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_an_ai_that_obeys_the_attacker_is_held_by_policy(place: Place, name: str) -> None:
-    for how, obey in OBEDIENT.items():
-        attack = ATTACKS[name]
+def test_no_attack_gets_anything_but_scores(place: Place, practice_ai: AIProvider, name: str) -> None:
+    attack = ATTACKS[name]
+    turn = list(ATTACKS).index(name) + (place.practice.psa == "halopsa")
+    for how in HALVES[turn % 2]:
 
-        def ask(prompt: Prompt, obey: Callable[[Prompt, str], str] = obey, attack: str = attack) -> Completion:
-            return Completion(obey(prompt, attack), "openai", "hostile")
+        def ask(prompt: Prompt, how: str = how) -> Completion:
+            if how == "practice":
+                return practice_ai.complete(prompt, max_tokens=4000)
+            return Completion(OBEDIENT[how](prompt, attack), "openai", "hostile")
 
         run = handled(place, attack, ask)
         assert_within_policy(place, run)
         assert_honest_note(run)
         assert_nothing_leaked(run)
+        if how in ("practice", "echoing", "leaking"):
+            assert len(run.decided.decisions) == 2
         if how == "outlaw":
             assert run.decided.decisions == ()
             assert run.after.writes == run.before.writes
-        if how in ("echoing", "leaking"):
-            assert len(run.decided.decisions) == 2
 
 
 def test_there_are_enough_attacks() -> None:
