@@ -62,9 +62,22 @@ class Asking:
         reference = configured.api_key
         if reference is None and organization.ai.may_use_platform_key(configured):
             reference = self.settings().platform_keys.get(configured.provider)
-        config = ProviderConfig(
+        key = self.secrets.resolve(reference) if reference else None
+        config = self._config(organization, configured, key, model)
+        name = f"{organization.id}/{configured.provider}/{config.model}"
+        return self._providers.get(name, config, lambda: build_provider(config, self.runtime))
+
+    def untried(self, organization: Organization, configured: Provider, key: str) -> AIProvider:
+        """Build a provider with a key that is stored nowhere, for testing it; nothing is kept."""
+        return build_provider(self._config(organization, configured, key, None), self.runtime)
+
+    @staticmethod
+    def _config(
+        organization: Organization, configured: Provider, key: str | None, model: str | None
+    ) -> ProviderConfig:
+        return ProviderConfig(
             provider=configured.provider,
-            api_key=self.secrets.resolve(reference) if reference else None,
+            api_key=key,
             base_url=configured.base_url,
             model=model or configured.model,
             api_version=configured.api_version,
@@ -76,8 +89,6 @@ class Asking:
                 for name, price in organization.ai.prices.items()
             },
         )
-        name = f"{organization.id}/{configured.provider}/{config.model}"
-        return self._providers.get(name, config, lambda: build_provider(config, self.runtime))
 
     def month_began(self) -> float:
         now = self.now()

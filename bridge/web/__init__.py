@@ -14,6 +14,7 @@ from bridge.web import (
     login,
     pages,
     sessions,
+    settings,
     suggestions,
     tickets,
     webhooks,
@@ -27,6 +28,7 @@ BLUEPRINTS = (
     activity.blueprint,
     suggestions.blueprint,
     tickets.blueprint,
+    settings.blueprint,
 )
 
 

@@ -32,6 +32,7 @@ class Entry:
 NAVIGATION: list[Entry] = [
     Entry("activity.index", "Activity"),
     Entry("suggestions.index", "Suggestions"),
+    Entry("settings.index", "Settings", admins=True),
 ]
 """In the order shown; further pages add themselves here."""
 
@@ -84,7 +85,7 @@ def _layout() -> dict[str, object]:
 
 def _navigation(person: sessions.Person) -> list[Entry]:
     open_ = len(the_bridge().store.suggestions.open(limit=100)) if _with_controls() else 0
-    entries = [entry for entry in NAVIGATION if person.is_admin or not entry.admins]
+    entries = [entry for entry in NAVIGATION if not entry.admins or (person.is_admin and access.shown())]
     return [
         Entry(entry.endpoint, entry.label, entry.admins, open_ if entry.endpoint == "suggestions.index" else 0)
         for entry in entries

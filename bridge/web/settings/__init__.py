@@ -1,0 +1,8 @@
+"""`/settings`: what owners and admins change in the browser."""
+
+from __future__ import annotations
+
+from bridge.web.settings import ai_ticketing
+from bridge.web.settings.frame import blueprint
+
+__all__ = ["ai_ticketing", "blueprint"]

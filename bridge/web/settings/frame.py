@@ -1,0 +1,44 @@
+"""What the settings pages share: the blueprint, the tabs, and the organization a page is about."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from bridge.settings.model import Organization
+from bridge.web import access
+from bridge.web.access import P, R, admins_only
+
+__all__ = ["P", "R", "admins_only", "blueprint", "chosen", "here"]
+
+blueprint = Blueprint("settings", __name__, url_prefix="/settings")
+
+TABS = (("settings.ai_ticketing", "AI Ticketing"),)
+
+
+def chosen() -> Organization:
+    """Return the organization a settings page is about; 404 where none is licensed."""
+    shown = access.shown()
+    wanted = request.values.get("organization", "")
+    if wanted in shown:
+        return shown[wanted]
+    if wanted or not shown:
+        abort(404)
+    return next(iter(shown.values()))
+
+
+def here(endpoint: str, organization: Organization) -> str:
+    """Return the address of a settings page for an organization; short where there is only one."""
+    one = len(access.shown()) == 1
+    return url_for(endpoint, organization=None if one else organization.id)
+
+
+@blueprint.context_processor
+def _frame() -> dict[str, object]:
+    return {"tabs": TABS, "shown": access.shown()}
+
+
+@blueprint.get("")
+def index() -> Response:
+    """Lead to the first page."""
+    return redirect(url_for(TABS[0][0]), 303)

@@ -1,0 +1,63 @@
+// Conveniences of the settings pages: each of them works without this file.
+"use strict";
+
+(() => {
+  const all = (selector, root = document) => Array.from(root.querySelectorAll(selector));
+
+  // A stored key is replaced as a whole, so a click into the field takes all of it.
+  for (const key of all("[data-key]")) key.addEventListener("focus", () => key.select());
+
+  for (const button of all("[data-sure]")) {
+    button.addEventListener("click", (event) => {
+      if (!window.confirm(button.dataset.sure)) event.preventDefault();
+    });
+  }
+
+  for (const form of all("form[data-settings]")) {
+    const note = form.querySelector("[data-dirty]");
+    form.addEventListener("input", () => { if (note) note.hidden = false; });
+  }
+
+  // The answer comes into the page, so that a key that was just pasted stays where it is.
+  for (const button of all("[data-test]")) {
+    button.addEventListener("click", async (event) => {
+      event.preventDefault();
+      if (button.disabled) return;
+      const form = button.form;
+      const busy = button.parentElement.querySelector(".busy");
+      const place = document.getElementById(button.dataset.test || "tested");
+      button.disabled = true;
+      place.replaceChildren();
+      if (busy) busy.textContent = "Asking. This can take some seconds.";
+      const line = document.createElement("p");
+      try {
+        const answer = await fetch(button.formAction, {
+          method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "application/json" },
+        });
+        const found = await answer.json();
+        const subject = document.createElement("b");
+        subject.textContent = `${found.subject}: `;
+        line.className = `flash ${{ ok: "good", warning: "warn" }[found.level] || "bad"}`;
+        line.append(subject, found.text);
+      } catch {
+        line.className = "flash bad";
+        line.textContent = "The test could not be made. Load the page again.";
+      }
+      if (busy) busy.textContent = "";
+      button.disabled = false;
+      place.append(line);
+    });
+  }
+
+  for (const button of all("[data-add-row]")) {
+    button.addEventListener("click", () => {
+      const rows = button.parentElement.querySelector("[data-rows]");
+      const row = rows.lastElementChild.cloneNode(true);
+      for (const input of all("input", row)) input.value = "";
+      const number = String(rows.children.length + 1);
+      for (const label of all(".unseen", row)) label.textContent = label.textContent.replace(/\d+/, number);
+      rows.append(row);
+      row.querySelector("input:not([type=hidden])").focus();
+    });
+  }
+})();
