@@ -17,7 +17,8 @@ from bridge.errors import (
 from bridge.model import Category, Change, Choice, Field, Level, Ticket, TicketRef
 from bridge.simulator.datto import PracticeDatto, catalog
 from psa_adapters.datto import Datto, lists
-from psa_adapters.datto.times import moment, sent
+from psa_adapters.datto.times import sent
+from psa_adapters.times import moment
 from tests.contract.worlds_datto import DattoWorld, filed, paths
 
 

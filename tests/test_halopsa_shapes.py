@@ -18,7 +18,8 @@ from psa_adapters.halopsa import HaloPSA
 from psa_adapters.halopsa.catalogue import category_of, path_of
 from psa_adapters.halopsa.client import judge, said
 from psa_adapters.halopsa.seriousness import least_first
-from psa_adapters.halopsa.shapes import as_html, one, plain, rows, same_text, truth, when, whole
+from psa_adapters.halopsa.shapes import as_html, one, plain, rows, same_text, truth, whole
+from psa_adapters.times import moment
 
 
 @pytest.mark.parametrize(
@@ -37,12 +38,12 @@ def test_ids_come_as_numbers_floats_and_text(value: object, number: int | None) 
     "text", ["0001-01-01T00:00:00", "1899-12-30T00:00:00", "1900-01-01T00:00:00", "", "soon", None, 5]
 )
 def test_null_dates_are_no_dates(text: object) -> None:
-    assert when(text) is None
+    assert moment(text) is None
 
 
 def test_times_have_seven_digits_and_are_utc() -> None:
-    assert when("2022-09-30T08:23:56.4214387Z") == datetime(2022, 9, 30, 8, 23, 56, 421438, UTC)
-    assert when("2022-09-30T08:23:56") == datetime(2022, 9, 30, 8, 23, 56, tzinfo=UTC)
+    assert moment("2022-09-30T08:23:56.4214387Z") == datetime(2022, 9, 30, 8, 23, 56, 421438, UTC)
+    assert moment("2022-09-30T08:23:56") == datetime(2022, 9, 30, 8, 23, 56, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

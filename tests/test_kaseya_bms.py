@@ -38,7 +38,8 @@ from psa_adapters.kaseya_bms.lists import by_seriousness
 from psa_adapters.kaseya_bms.login import usable_seconds
 from psa_adapters.kaseya_bms.registration import describe_header, shape_of
 from psa_adapters.kaseya_bms.tickets import portal_of, read_ticket
-from psa_adapters.kaseya_bms.wire import NO_OFFSET, Record, parse_when
+from psa_adapters.kaseya_bms.wire import Record
+from psa_adapters.times import NO_OFFSET, moment
 from tests.contract.worlds_kaseya_bms import KaseyaBMSWorld
 
 SAMPLES = Path(__file__).parent / "samples" / "kaseya_bms"
@@ -300,12 +301,12 @@ def test_a_strange_id_never_reaches_the_api(world: KaseyaBMSWorld, ticket_id: st
     ],
 )
 def test_dates_in_all_forms(text: object, expected: datetime | None) -> None:
-    assert parse_when(text) == expected
+    assert moment(text) == expected
 
 
 @given(st.text(max_size=30) | st.integers() | st.none())
 def test_any_date_is_read_without_harm(value: object) -> None:
-    read = parse_when(value, timedelta(hours=5))
+    read = moment(value, timedelta(hours=5))
     assert read is None or read.tzinfo is not None
 
 

@@ -13,6 +13,7 @@ from bridge.errors import ValueRejected
 from bridge.model import Category, Change, Choice, Field, Message, Ticket, TicketRef
 from psa_adapters.connectwise.client import LABEL, Record
 from psa_adapters.connectwise.options import Options
+from psa_adapters.times import moment
 
 SERVICE_TICKET = "serviceticket"
 REFS = {
@@ -153,15 +154,6 @@ def _category(record: Record) -> Category | None:
 def _info(info: Any, name: str) -> str:
     value = info.get(name) if isinstance(info, dict) else None
     return value if isinstance(value, str) else ""
-
-
-def moment(text: Any) -> datetime | None:
-    """Read one of ConnectWise's times, which are UTC; None where there is none."""
-    try:
-        found = datetime.fromisoformat(text) if isinstance(text, str) and text else None
-    except ValueError:
-        return None
-    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _page_of(number: str, options: Options) -> str:

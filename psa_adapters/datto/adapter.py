@@ -20,7 +20,8 @@ from psa_adapters.datto.notes import Notes
 from psa_adapters.datto.options import DattoOptions
 from psa_adapters.datto.people import HOUR, People
 from psa_adapters.datto.registration import Hooks
-from psa_adapters.datto.times import moment, sent
+from psa_adapters.datto.times import sent
+from psa_adapters.times import moment
 
 UNKNOWN_VALUE_SECONDS = 60.0
 """A value that the cached lists lack is looked for again, but not more often than this."""

@@ -17,7 +17,8 @@ from psa_adapters.datto import lists
 from psa_adapters.datto.client import LABEL, Client, condition, item_id
 from psa_adapters.datto.lists import Picklists
 from psa_adapters.datto.people import HOUR, People
-from psa_adapters.datto.times import moment, sent
+from psa_adapters.datto.times import sent
+from psa_adapters.times import moment
 
 TITLE = "AI triage"
 TITLE_LENGTH = 250

@@ -28,8 +28,8 @@ WANTED_FIELDS = ("ticketnumber", "status")
 WHERE = f"{LABEL}: webhook"
 STEPS = (
     "Autotask has no page for ticket webhooks: give the API user's security level Other > Can create webhooks, "
-    "with a maximum above 0 (Admin > Resources/Users (HR) > Security Levels), and try again. Until then new tickets "
-    "come by the sweep"
+    "with a maximum above 0 (Admin > Resources/Users (HR) > Security Levels), and try again. Until then new "
+    "tickets come by the sweep"
 )
 T = TypeVar("T")
 

@@ -1,19 +1,8 @@
-"""Autotask's times: always UTC, with or without saying so."""
+"""Times as Autotask's requests carry them: UTC, without saying so."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-
-
-def moment(value: object) -> datetime | None:
-    """Read a time of an answer; one without an offset is UTC, nonsense is None."""
-    if not isinstance(value, str) or not value.strip():
-        return None
-    try:
-        read = datetime.fromisoformat(value.strip())
-        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def sent(value: datetime) -> str:

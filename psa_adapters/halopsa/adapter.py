@@ -20,8 +20,9 @@ from psa_adapters.halopsa.client import LABEL, HaloClient
 from psa_adapters.halopsa.hooks import Hooks
 from psa_adapters.halopsa.notes import Notes
 from psa_adapters.halopsa.options import HaloOptions
-from psa_adapters.halopsa.shapes import Row, positive, rows, when, words
+from psa_adapters.halopsa.shapes import Row, positive, rows, words
 from psa_adapters.halopsa.tickets import Tickets, is_closed
+from psa_adapters.times import moment
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ class HaloPSA:
         found: dict[int, TicketRef] = {}
         for number in range(1, MOST_PAGES + 1):
             page = self._page(number)
-            created = [when(row.get("datecreated")) or when(row.get("dateoccurred")) for row in page]
+            created = [moment(row.get("datecreated")) or moment(row.get("dateoccurred")) for row in page]
             for row, at in zip(page, created, strict=True):
                 key = positive(row.get("id"))
                 if key and _is_service_ticket(row) and not is_closed(row) and (at is None or at >= since):

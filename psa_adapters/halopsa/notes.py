@@ -17,7 +17,8 @@ from bridge.model import Message, Ticket
 from psa_adapters.cache import Cache
 from psa_adapters.halopsa.catalogue import KEPT, UNASSIGNED
 from psa_adapters.halopsa.client import HaloClient
-from psa_adapters.halopsa.shapes import Row, as_html, one, plain, positive, rows, same_text, truth, when, words
+from psa_adapters.halopsa.shapes import Row, as_html, one, plain, positive, rows, same_text, truth, words
+from psa_adapters.times import moment
 
 LAST = 100
 """How many of the newest actions are searched for a key."""
@@ -89,7 +90,7 @@ class Notes:
 
     def conversation(self, ticket: Ticket) -> tuple[Message, ...]:
         messages = [
-            Message(words(row.get("who")), text, when(row.get("datetime")), not by_agent(row))
+            Message(words(row.get("who")), text, moment(row.get("datetime")), not by_agent(row))
             for row in self.actions(ticket.ref.id)
             if is_visible(row) and (text := text_of(row))
         ]
@@ -149,7 +150,7 @@ class Notes:
         where = "HaloPSA: add the reply"
         me = self._own_number()
         for row in reversed(self.actions(ticket.ref.id, last=LAST)):
-            at = when(row.get("datetime"))
+            at = moment(row.get("datetime"))
             recent = at is None or at > self._now() - SAME_REPLY
             ours = by_agent(row) and me in (None, positive(row.get("who_agentid")))
             if recent and ours and is_visible(row) and same_text(text_of(row), text):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from bridge import htmltext
@@ -16,7 +15,6 @@ from bridge import htmltext
 Row = Mapping[str, Any]
 LARGEST = 2**31 - 1
 _WHOLE = re.compile(r"\s*([+-]?\d{1,12})(?:\.0+)?\s*", re.ASCII)
-_NO_DATE_BEFORE = datetime(1901, 1, 1, tzinfo=UTC)
 
 
 def whole(value: object) -> int | None:
@@ -48,18 +46,6 @@ def truth(value: object) -> bool:
 
 def words(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
-
-
-def when(value: object) -> datetime | None:
-    """Read a time; HaloPSA's null dates (years 1, 1899 and 1900) are None. A time without a zone is UTC."""
-    if not isinstance(value, str) or not value.strip():
-        return None
-    try:
-        read = datetime.fromisoformat(value.strip())
-    except ValueError:
-        return None
-    read = read.replace(tzinfo=UTC) if read.tzinfo is None else read
-    return read if read > _NO_DATE_BEFORE else None
 
 
 def rows(answer: object, name: str = "") -> list[Row]:

@@ -10,7 +10,8 @@ from bridge.errors import NotFound, ValueRejected
 from bridge.model import Category, Change, Choice, Field, Ticket, TicketRef
 from psa_adapters.halopsa.catalogue import UNASSIGNED, Catalogue, category_of, written
 from psa_adapters.halopsa.client import HaloClient
-from psa_adapters.halopsa.shapes import Row, nested, one, positive, truth, when, whole, words
+from psa_adapters.halopsa.shapes import Row, nested, one, positive, truth, whole, words
+from psa_adapters.times import moment
 
 VERSIONS = ("last_update", "flastupdate", "lastactiondate")
 NUMBERED = {
@@ -61,7 +62,7 @@ class Tickets:
             source=self._source(raw),
             category=category_of(words(raw.get(self._category))),
             values=self._values(raw, kind),
-            created=when(raw.get("datecreated")) or when(raw.get("dateoccurred")),
+            created=moment(raw.get("datecreated")) or moment(raw.get("dateoccurred")),
             closed=is_closed(raw),
             url=f"{self._url}/ticket?id={number}",
             version=next((words(raw[key]) for key in VERSIONS if words(raw.get(key))), ""),

@@ -9,7 +9,8 @@ from bridge.errors import BridgeError, TemporaryError
 from psa_adapters.base import Runtime
 from psa_adapters.cache import Cache
 from psa_adapters.kaseya_bms.client import Client
-from psa_adapters.kaseya_bms.wire import NO_OFFSET, is_naive
+from psa_adapters.kaseya_bms.wire import is_naive
+from psa_adapters.times import NO_OFFSET
 
 TTL = 3600.0
 _QUARTER = 900.0

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from psa_adapters.times import NO_OFFSET, moment
+
 INT32_MAX = 2_147_483_647
-NO_OFFSET = timedelta()
-_NET_ZERO_YEAR = 1  # .NET writes 0001-01-01 for "no date".
 
 
 class Record(Mapping[str, Any]):
@@ -55,8 +55,12 @@ class Record(Mapping[str, Any]):
         return {0: False, 1: True}.get(value) if isinstance(value, int) else None
 
     def when(self, key: str, offset: timedelta = NO_OFFSET) -> datetime | None:
-        """Return a date-time in UTC; see `parse_when`."""
-        return parse_when(self.get(key), offset)
+        """Return a date-time in UTC.
+
+        A naive value is taken to lie `offset` from UTC. Its zone is not documented, so callers for whom hours
+        matter allow for a day.
+        """
+        return moment(self.get(key), offset)
 
     def rows(self, key: str) -> list[Record]:
         """Return the objects of a list, [] where there is none."""
@@ -80,23 +84,6 @@ def whole(value: Any) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,10}", value.strip()):
         return int(value.strip())
     return None
-
-
-def parse_when(value: Any, offset: timedelta = NO_OFFSET) -> datetime | None:
-    """Read a date-time with Z, with an offset, or without a zone; None if it is none.
-
-    A naive value is taken to lie `offset` from UTC. Its zone is not documented, so callers for whom hours
-    matter allow for a day.
-    """
-    if not isinstance(value, str) or not value.strip():
-        return None
-    try:
-        parsed = datetime.fromisoformat(value.strip())
-        if parsed.year <= _NET_ZERO_YEAR:
-            return None
-        return parsed.replace(tzinfo=UTC) - offset if parsed.tzinfo is None else parsed.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def is_naive(value: Any) -> bool:
