@@ -8,17 +8,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from bridge import sentiment_check
 from bridge.ai.prices import Tokens, cost_of
 from bridge.ai.providers import check_provider
 from bridge.errors import BridgeError, NotUsable
 from bridge.guards import active
-from bridge.model import Capability, Field, Finding, Level, Taxonomy
-from bridge.policy import RAISED_BY, fields_needed, raise_target
+from bridge.model import Capability, Finding, Level
 from bridge.prompt_samples import problems
 from bridge.prompts import NOTES, PROMPTS
 from bridge.reach import is_loopback
 from bridge.secrets import KEY
-from bridge.settings.model import Connection, Organization, Provider, Sentiment
+from bridge.settings.model import Connection, Organization, Provider
 from bridge.triage.decide import DEFAULT_MAX_TOKENS
 from psa_adapters.base import PSAAdapter
 
@@ -208,72 +208,22 @@ class Checkup:
             findings = adapter.check()
             yield from findings
             if all(finding.level is not Level.FAILED for finding in findings):
-                yield from self._sentiment(organization, connection, adapter)
+                yield from self._sentiment(organization, adapter)
         except BridgeError as error:
             yield Finding(Level.FAILED, adapter.label, str(error))
 
-    def _sentiment(
-        self, organization: Organization, connection: Connection, adapter: PSAAdapter
-    ) -> Iterator[Finding]:
+    def _sentiment(self, organization: Organization, adapter: PSAAdapter) -> Iterator[Finding]:
         """Say what sentiment would write here, with the values of one ticket's board, queue or type."""
         if Capability.SENTIMENT not in active(organization):
             return
-        found = self._values(organization, connection, adapter)
-        if found is None:
-            yield Finding(Level.WARNING, "sentiment", "no ticket is there to read the PSA's values from")
-            return
-        scope, taxonomy = found
-        for field in RAISED_BY:
-            if field in adapter.writes:
-                yield _raising(organization.sentiment, field, taxonomy, scope)
-            elif organization.sentiment.raise_.get(field):
-                yield Finding(Level.WARNING, f"raise.{field.value}", f"{adapter.label} has no such field")
-        for field, word in organization.sentiment.escalate.wanted().items():
-            yield _escalation(field, word, taxonomy, adapter, scope)
-
-    def _values(
-        self, organization: Organization, connection: Connection, adapter: PSAAdapter
-    ) -> tuple[str, Taxonomy] | None:
         for back in LOOK_BACK:
             ref = next(iter(adapter.list_created(self.bridge.clock.now() - back)), None)
             if ref is not None:
-                ticket = adapter.get_ticket(ref)
-                fields = fields_needed(organization, {Capability.SENTIMENT})
-                scope = f"{adapter.scope_name} {ticket.scope.name}" if ticket.scope else "this PSA"
-                return scope, adapter.get_taxonomy(ticket, fields)
-        return None
+                yield from sentiment_check.findings(organization, adapter, adapter.get_ticket(ref))
+                return
+        yield Finding(Level.WARNING, "sentiment", "no ticket is there to read the PSA's values from")
 
 
 def _is_practice(connection: Connection) -> bool:
     urls = [v for v in connection.options.values() if isinstance(v, str) and v.startswith(("http:", "https:"))]
     return bool(urls) and all(is_loopback(urlsplit(url).hostname or "") for url in urls)
-
-
-def _raising(settings: Sentiment, field: Field, taxonomy: Taxonomy, scope: str) -> Finding:
-    choices = taxonomy.choices.get(field, ())
-    mapping = settings.raise_.get(field)
-    subject = f"raise.{field.value}"
-    targets: list[str] = []
-    for score in sorted({4, 5} if mapping is None else mapping):
-        target, trouble = raise_target(settings, field, score, choices)
-        if trouble:
-            there = ", ".join(choice.name for choice in choices) or "none"
-            return Finding(Level.FAILED, subject, f"{trouble} ({scope}); there is: {there}")
-        if target is not None:
-            targets.append(f"{score} sets {target.name}")
-    told = "; ".join(targets) or "nothing is raised"
-    if mapping is None:
-        return Finding(Level.OK, subject, f"not set; from the order of the PSA's values ({scope}): {told}")
-    return Finding(Level.OK, subject, f"{told} ({scope})")
-
-
-def _escalation(field: Field, word: str, taxonomy: Taxonomy, adapter: PSAAdapter, scope: str) -> Finding:
-    subject = f"escalate.{field.value}"
-    if field not in adapter.writes:
-        return Finding(Level.WARNING, subject, f"{adapter.label} cannot hold it; it will be left alone")
-    choice = taxonomy.find(field, word)
-    if choice is None:
-        return Finding(
-            Level.FAILED, subject, f'"{word}" is not known to {adapter.label} or not allowed in {scope}'
-        )
-    return Finding(Level.OK, subject, f'"{word}" is {choice.name}')

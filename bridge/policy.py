@@ -333,11 +333,20 @@ def _raise(
         if field_ in unreadable:
             b.leave(field_, f"its values could not be read: {unreadable[field_]}", capability)
             continue
-        choice = taxonomy.find(field_, word)
+        choice, trouble = escalation_target(taxonomy, field_, word)
         if choice is None:
-            b.leave(field_, f"'{word}' is not known in this PSA or not allowed for this ticket", capability)
+            b.leave(field_, trouble, capability)
         else:
             b.wish(field_, choice, why, capability, settings.mode)
+
+
+def escalation_target(taxonomy: Taxonomy, field_: Field, word: str) -> tuple[Choice | None, str]:
+    """Find the one owner, team or status an operator's word means, or the reason why there is none."""
+    found = [choice for choice in taxonomy.choices.get(field_, ()) if choice.answers_to(word)]
+    exact = [choice for choice in found if choice.id == word.strip()] or found
+    if len(exact) > 1:
+        return None, f"'{word}' means {len(exact)} different ones; configure an e-mail address or id"
+    return (exact[0], "") if exact else (None, f"'{word}' is not known in this PSA or not allowed for this ticket")
 
 
 def _because(settings: Sentiment, name: str, score: int) -> str:

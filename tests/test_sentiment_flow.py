@@ -155,6 +155,11 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             yield Place(world, request.param)
 
 
+def only(psa: str) -> pytest.MarkDecorator:
+    """Mark a test of one PSA's peculiarity."""
+    return pytest.mark.parametrize("running", [psa], indirect=True, scope="module")
+
+
 @pytest.fixture
 def place(running: Place) -> Iterator[Place]:
     yield running
@@ -367,10 +372,10 @@ def test_a_list_that_may_not_be_read_costs_only_its_own_field(place: Place) -> N
     assert "owner, because its values could not be read" in the_note(after)
 
 
+@only("datto")
 def test_datto_assigns_with_a_role_that_the_new_queue_allows(place: Place) -> None:
     practice = place.live.psa
-    if not isinstance(practice, PracticeDatto):
-        return
+    assert isinstance(practice, PracticeDatto)
     place.settings(sentiment={"escalate": {"owner": "tquinn", "team": "Escalations"}})
     _run, _before, after = place.handled(sounding(5))
     assert practice.tenant.tickets[int(after.id)]["assignedResourceRoleID"] == 29683458
@@ -388,10 +393,10 @@ def test_datto_assigns_with_a_role_that_the_new_queue_allows(place: Place) -> No
 # --- what the PSA derives -----------------------------------------------------------------------------------
 
 
+@only("connectwise")
 def test_what_connectwise_derives_from_impact_and_severity_is_respected_and_told(place: Place) -> None:
     practice = place.live.psa
-    if not isinstance(practice, PracticeConnectWise):
-        return
+    assert isinstance(practice, PracticeConnectWise)
     practice.records.rules.derive_priority = True
     try:
         place.settings(sentiment={"raise": {"priority": {}, "severity": {}, "impact": {4: "High"}}})
@@ -408,10 +413,10 @@ def test_what_connectwise_derives_from_impact_and_severity_is_respected_and_told
         practice.records.rules.derive_priority = False
 
 
+@only("connectwise")
 def test_a_priority_that_connectwise_derives_lower_than_it_was_is_put_back(place: Place) -> None:
     practice = place.live.psa
-    if not isinstance(practice, PracticeConnectWise):
-        return
+    assert isinstance(practice, PracticeConnectWise)
     practice.records.rules.derive_priority = True
     try:
         place.settings(sentiment={"raise": {"priority": {}, "severity": {}, "impact": {4: "High"}}})
@@ -422,10 +427,10 @@ def test_a_priority_that_connectwise_derives_lower_than_it_was_is_put_back(place
         practice.records.rules.derive_priority = False
 
 
+@only("halopsa")
 def test_a_halopsa_category_that_moves_the_priority_is_respected_but_never_under_a_raise(place: Place) -> None:
     practice = place.live.psa
-    if not isinstance(practice, PracticeHaloPSA):
-        return
+    assert isinstance(practice, PracticeHaloPSA)
     mouse = "Hardware>Peripherals>Mouse & keyboard"
     practice.state.quirks.category_priority[mouse] = 4
     try:
@@ -627,3 +632,32 @@ def test_check_shows_what_scores_would_set_and_what_is_not_known(place: Place) -
     assert found["escalate.owner"].level is Level.FAILED
     assert found["escalate.team"].level is Level.OK
     assert found["escalate.status"].level is Level.FAILED
+
+
+@only("datto")
+def test_check_looks_for_an_owner_in_the_queue_that_is_escalated_to(place: Place) -> None:
+    # Lena works in the queue Escalations only.
+    place.settings(sentiment={"escalate": {"owner": "lhoff", "team": "Escalations"}})
+    place.handled(sounding())
+    lines = [line.finding for line in Checkup(place.live.bridge).lines([place.live.connection])]
+    assert [finding.level for finding in lines if finding.subject == "escalate.owner"] == [Level.OK]
+
+
+@only("halopsa")
+def test_a_name_that_two_members_share_assigns_nobody(place: Place) -> None:
+    practice = place.live.psa
+    assert isinstance(practice, PracticeHaloPSA)
+    practice.state.agents[40] = {**practice.state.agents[3], "id": 40, "email": "dana.w@northwind-it.example"}
+    try:
+        place.live.shut()
+        place.live.open()
+        place.settings(sentiment={"escalate": {"owner": "Dana Whitfield"}})
+        _run, before, after = place.handled(sounding(5))
+        assert changed(before, after) == {"priority": "Critical"}
+        assert "'Dana Whitfield' means 2 different ones" in the_note(after)
+
+        place.settings(sentiment={"escalate": {"owner": "dana.w@northwind-it.example"}})
+        _run, _before, after = place.handled(sounding(5))
+        assert after.values["owner"] == "Dana Whitfield"
+    finally:
+        del practice.state.agents[40]

@@ -12,6 +12,7 @@ from bridge.policy import RAISED_BY, at_least, fields_to_write, legal, name_of, 
 from bridge.records import dump_change, dump_plan, load_change, load_plan
 from bridge.triage.decide import Decided, Problem
 from bridge.triage.desk import Desk
+from psa_adapters.base import PSAAdapter
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def act(desk: Desk, ref: TicketRef, decided: Decided, *, write: bool = True) -> 
         ticket = desk.adapter.get_ticket(ref)
         organization = desk.organization.for_client(ticket.company)
         fields = fields_to_write(organization, decided.decisions)
-        taxonomy, unreadable = _lists(desk, ticket, fields, organization.sentiment.escalate.team)
+        taxonomy, unreadable = value_lists(desk.adapter, ticket, fields, organization.sentiment.escalate.team)
         planned = plan(
             organization, decided.decisions, ticket, decided.seen, taxonomy, desk.adapter.writes, unreadable
         )
@@ -69,14 +70,14 @@ def act(desk: Desk, ref: TicketRef, decided: Decided, *, write: bool = True) -> 
     return Acted(carried_out, done.refused, derived=done.derived, ticket=ticket)
 
 
-def _lists(
-    desk: Desk, ticket: Ticket, fields: Collection[Field], team: str | None
+def value_lists(
+    adapter: PSAAdapter, ticket: Ticket, fields: Collection[Field], team: str | None
 ) -> tuple[Taxonomy, Mapping[Field, str]]:
     """Return the value lists, and why those that cannot be read cannot: one of them must not stop the rest.
 
     Who may own a ticket can hang on its team, so with an escalation to a `team` its people are listed.
     """
-    taxonomy = desk.adapter.get_taxonomy(ticket)
+    taxonomy = adapter.get_taxonomy(ticket)
     choices: dict[Field, tuple[Choice, ...]] = {}
     unreadable: dict[Field, str] = {}
     # The team comes before the owner.
@@ -85,7 +86,7 @@ def _lists(
         if field_ is Field.OWNER and team and (target := Taxonomy((), choices).find(Field.TEAM, team)):
             moved = in_team(ticket, target)
         try:
-            choices |= desk.adapter.get_taxonomy(moved, {field_}).choices
+            choices |= adapter.get_taxonomy(moved, {field_}).choices
         except PermanentError as error:
             unreadable[field_] = error.hint
     return Taxonomy(taxonomy.categories, choices), unreadable

@@ -1,0 +1,67 @@
+"""What sentiment would write: each score's value in the PSA's own words, and names the PSA does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bridge.model import Capability, Choice, Field, Finding, Level, Taxonomy, Ticket
+from bridge.policy import RAISED_BY, escalation_target, fields_needed, raise_target
+from bridge.settings.model import Organization, Sentiment
+from bridge.triage.act import value_lists
+from psa_adapters.base import PSAAdapter
+
+
+def findings(organization: Organization, adapter: PSAAdapter, sample: Ticket) -> Iterator[Finding]:
+    """Look at every field sentiment may write, with the values of one ticket's board, queue or type.
+
+    Reads only. Raises what the adapter raises where not even the categories can be read.
+    """
+    settings = organization.sentiment
+    fields = fields_needed(organization, {Capability.SENTIMENT}) & adapter.writes
+    taxonomy, unreadable = value_lists(adapter, sample, fields, settings.escalate.team)
+    scope = f"{adapter.scope_name} {sample.scope.name}" if sample.scope else "this PSA"
+    for field in RAISED_BY:
+        subject = f"raise.{field.value}"
+        if field in unreadable:
+            yield Finding(Level.FAILED, subject, f"its values could not be read: {unreadable[field]}")
+        elif field in adapter.writes:
+            yield _raising(settings, field, taxonomy.choices.get(field, ()), scope)
+        elif settings.raise_.get(field):
+            yield Finding(Level.WARNING, subject, f"{adapter.label} has no such field")
+    for field, word in settings.escalate.wanted().items():
+        subject = f"escalate.{field.value}"
+        if field not in adapter.writes:
+            yield Finding(Level.WARNING, subject, f"{adapter.label} cannot hold it; it will be left alone")
+        elif field in unreadable:
+            yield Finding(Level.FAILED, subject, f"its values could not be read: {unreadable[field]}")
+        else:
+            yield _escalation(field, word, taxonomy, scope)
+
+
+def _raising(settings: Sentiment, field: Field, choices: tuple[Choice, ...], scope: str) -> Finding:
+    mapping = settings.raise_.get(field)
+    subject = f"raise.{field.value}"
+    if not choices and (mapping is None or mapping):
+        return Finding(Level.WARNING, subject, f"{scope} offers no values, so nothing is raised")
+    targets: list[str] = []
+    for score in sorted({4, 5} if mapping is None else mapping):
+        target, trouble = raise_target(settings, field, score, choices)
+        if trouble:
+            there = ", ".join(choice.name for choice in choices)
+            return Finding(Level.FAILED, subject, f"{trouble} ({scope}); there is: {there}")
+        if target is not None:
+            targets.append(f"{score} sets {target.name}")
+    told = "; ".join(targets) or "nothing is raised"
+    if mapping is None:
+        return Finding(Level.OK, subject, f"not set; from the order of the PSA's values ({scope}): {told}")
+    return Finding(Level.OK, subject, f"{told} ({scope})")
+
+
+def _escalation(field: Field, word: str, taxonomy: Taxonomy, scope: str) -> Finding:
+    subject = f"escalate.{field.value}"
+    choice, trouble = escalation_target(taxonomy, field, word)
+    if choice is None:
+        return Finding(Level.FAILED, subject, f"{trouble} ({scope})")
+    if choice.hint:
+        return Finding(Level.WARNING, subject, f"'{word}' is {choice.name}, which {choice.hint}")
+    return Finding(Level.OK, subject, f"'{word}' is {choice.name}")
