@@ -66,6 +66,9 @@ def _planned(acted: Acted, *, done: bool) -> Iterator[str]:
         yield f"- left alone: {left.field.value}, because {left.why}"
     for left in acted.refused:
         yield f"- not taken: {left.field.value}, because {left.why}"
+    for change in acted.derived:
+        before = f"{name_of(change.before)} -> " if change.before is not None else ""
+        yield f"- {change.field.value}: {before}{name_of(change.after)} ({change.why})"
     if acted.problem:
         yield _problem(acted.problem)
 
