@@ -15,8 +15,12 @@ SUGGESTION_ACCEPTED = "suggestion.accept"
 SUGGESTION_DISMISSED = "suggestion.dismiss"
 RUN_AGAIN = "run.again"
 SWEEP = "connection.sweep"
+WEBHOOK = "connection.webhook"
+PROMPT = "prompt.change"
 ACCESS_GIVEN = "token.add"
 ACCESS_ENDED = "token.revoke"
+DATA_GIVEN = "data.export"
+DATA_ERASED = "data.erase"
 
 
 @dataclass(frozen=True)

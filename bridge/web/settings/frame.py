@@ -13,7 +13,10 @@ __all__ = ["P", "R", "admins_only", "blueprint", "chosen", "here"]
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
-TABS = (("settings.ai_ticketing", "AI Ticketing"),)
+TABS = (
+    ("settings.ai_ticketing", "AI Ticketing"),
+    ("settings.connections", "Connections"),
+)
 
 
 def chosen() -> Organization:
