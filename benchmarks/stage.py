@@ -75,9 +75,10 @@ class Upstream(Running):
 
 
 @contextmanager
-def slim_upstream(*, psa_ms: float = 5.0, ai_ms: float = 300.0) -> Iterator[Upstream]:
+def slim_upstream(*, psa_ms: float = 5.0, ai_ms: float = 300.0, paths: int = upstream.PATHS) -> Iterator[Upstream]:
     """Start the slim upstream."""
-    process = _python("-m", "benchmarks.upstream", "--psa-ms", str(psa_ms), "--ai-ms", str(ai_ms), piped=True)
+    options = ("--psa-ms", str(psa_ms), "--ai-ms", str(ai_ms), "--paths", str(paths))
+    process = python("-m", "benchmarks.upstream", *options, piped=True)
     assert process.stdout is not None
     running = Upstream(process, int(process.stdout.readline()))
     try:
@@ -92,10 +93,10 @@ def the_bridge(above: Upstream) -> Iterator[Running]:
     with tempfile.TemporaryDirectory(prefix="psa-bridge-bench-") as folder:
         port = free_port()
         config = Path(folder) / "bridge.yaml"
-        config.write_text(json.dumps(_config(Path(folder), above.url, port)))
+        config.write_text(json.dumps(configuration(Path(folder), above.url, port)))
         log = Path(folder) / "bridge.log"
         with log.open("w") as file:
-            process = _python(
+            process = python(
                 "-m", "benchmarks.bridge_process", "--config", str(config), "serve", "--log-level", "WARNING",
                 errors=file, BENCH_KEY=upstream.PRIVATE_KEY, BENCH_SECRET=upstream.URL_SECRET,
             )  # fmt: skip
@@ -113,7 +114,7 @@ def the_floor(above: Upstream) -> Iterator[Running]:
     """Start the bare script."""
     port = free_port()
     running = Running(
-        _python("-m", "benchmarks.floor", "--upstream", above.url, "--port", str(port), errors=subprocess.DEVNULL),
+        python("-m", "benchmarks.floor", "--upstream", above.url, "--port", str(port), errors=subprocess.DEVNULL),
         port,
     )
     try:
@@ -135,7 +136,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _config(folder: Path, above: str, port: int) -> dict[str, Any]:
+def configuration(folder: Path, above: str, port: int) -> dict[str, Any]:
+    """Return a bridge.yaml: every organization alike, everything applied."""
     connection = {
         "psa": "connectwise",
         "enabled": True,
@@ -150,7 +152,13 @@ def _config(folder: Path, above: str, port: int) -> dict[str, Any]:
     }
     organization = {
         "name": "Northwind IT Services",
-        "ai": {"enabled": True, "provider": "local", "base_url": f"{above}/v1", "model": "benchmark-stand-in"},
+        "ai": {
+            "enabled": True,
+            "provider": "openai",
+            "base_url": f"{above}/v1",
+            "api_key": "env:BENCH_KEY",
+            "model": "benchmark-stand-in",
+        },
         "variables": {"ticket_cat_max_tokens": 4000, "ticket_sent_max_tokens": 4000},
         "categorization": {"mode": "apply", "min_confidence": 0, "overwrite": "empty"},
     }
@@ -163,7 +171,8 @@ def _config(folder: Path, above: str, port: int) -> dict[str, Any]:
     }
 
 
-def _python(*arguments: str, piped: bool = False, errors: Any = None, **environ: str) -> subprocess.Popen[str]:
+def python(*arguments: str, piped: bool = False, errors: Any = None, **environ: str) -> subprocess.Popen[str]:
+    """Start a Python of ours, in the root of the project."""
     root = Path(__file__).resolve().parent.parent
     return subprocess.Popen(
         [sys.executable, *arguments],

@@ -164,6 +164,8 @@ class World:
                 for operation in json.loads(body):
                     self._apply(held, operation)
             return Reply(200, _json(self._ticket(number, held)), self.psa_seconds, method, number)
+        if path == "/system/callbacks":
+            return Reply(200, b"[]", self.psa_seconds)
         board = re.fullmatch(r"/service/boards/1/(\w+)", path)
         rows = self._lists.get(board.group(1).lower()) if board else None
         if rows is None:
@@ -296,8 +298,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--psa-ms", type=float, default=5.0)
     parser.add_argument("--ai-ms", type=float, default=300.0)
+    parser.add_argument("--paths", type=int, default=PATHS)
     given = parser.parse_args()
-    world = World(psa_seconds=given.psa_ms / 1000, ai_seconds=given.ai_ms / 1000)
+    world = World(psa_seconds=given.psa_ms / 1000, ai_seconds=given.ai_ms / 1000, paths=given.paths)
     asyncio.run(serve(world, lambda port: print(port, flush=True)))
 
 

@@ -14,11 +14,13 @@ from bridge.ai.adaptation import Adaptations, AnswerForm, ParameterRefusedError,
 from bridge.ai.errors_map import error_in
 from bridge.ai.prices import Tokens, cost_of
 from bridge.errors import AnswerRejected, BridgeError, PermanentError, TemporaryError
-from bridge.http import Http
+from bridge.http import Http, Limits
 from bridge.model import Usage
 from bridge.reach import Reach
 
 MAX_ADAPTATIONS = 6
+AT_ONCE, AT_ONCE_LOCAL = 40, 8
+"""Questions to one account at once. Hosted providers tell by 429 what is too much; a local server slows down."""
 MAX_ANSWER = 4 * 1024 * 1024
 ECHO_WORDS = 5
 """So many words in a row, found in an error text and in the ticket, are the ticket's and not the provider's."""
@@ -83,6 +85,7 @@ class Provider:
             reach=_reach(config),
             headers=self._headers,
             judge=error_in,
+            limits=Limits(concurrency=AT_ONCE_LOCAL if preset.key == "local" else AT_ONCE),
             read_timeout=float(config.timeout_seconds or preset.timeout_seconds),
             sleep=runtime.sleep,
             clock=runtime.clock,
