@@ -384,10 +384,13 @@ def _worth_repeating(error: BaseException, again: bool) -> bool:
     return again or isinstance(error, NotSentError) or error.status == 429
 
 
+_JITTER = random.SystemRandom()
+
+
 def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     told = error.retry_after if isinstance(error, TemporaryError) else None
     if told is not None:
         return told
     backoff = min(8.0, 0.5 * 2.0 ** (state.attempt_number - 1))
-    return backoff * (1 - 0.25 * random.random())  # noqa: S311 (jitter, not a secret)
+    return backoff * (1 - 0.25 * _JITTER.random())
