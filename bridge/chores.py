@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, NotSupported
 from bridge.guards import switched_off
+from bridge.retention import Retention
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
@@ -56,6 +57,7 @@ class Chores:
             if kind == "sweep":
                 found = self._bridge.intake.sweep(connection)
                 self._bridge.store.alarms.clear(f"sweep:{connection}")
+                self._watch_silence(connection, found)
                 logger.info("sweep of %s: %d new", connection, found)
             elif kind == "health":
                 self._health(connection)
@@ -106,11 +108,30 @@ class Chores:
             self._bridge.store.alarms.clear(alarm)
 
     def _retention(self) -> None:
-        """Delete finished runs and engine rows past their time, in small batches."""
-        settings = self._bridge.settings
-        before = self._bridge.clock.now() - timedelta(days=settings.retention_days)
-        while self._bridge.store.runs.delete_before(before.timestamp()):
-            pass
-        while self._bridge.engine.forget_before(before):
-            pass
-        self._bridge.store.watermarks.set("retention", datetime.now(UTC).timestamp())
+        """Delete what is past its time; a stop half-way leaves the rest for the next time."""
+        bridge = self._bridge
+        now, settings = bridge.clock.now(), bridge.settings
+        gone = Retention(bridge.store, bridge.engine, bridge.clock.sleep).apply(
+            now, timedelta(days=settings.retention_days), self._is_on
+        )
+        bridge.store.watermarks.set("retention", now.timestamp())
+        logger.info("retention: %d runs deleted", gone)
+
+    def _is_on(self, connection: str) -> bool:
+        organization = self._bridge.settings.organization_of(connection)
+        return organization is not None and not switched_off(organization, organization.connections[connection])
+
+    def _watch_silence(self, connection: str, found: int) -> None:
+        """Tell an admin where sweeps find tickets and webhooks, which did come once, stay away."""
+        heard = self._bridge.store.watermarks.get(f"event:{connection}")
+        if (
+            found
+            and heard is not None
+            and self._bridge.clock.now().timestamp() - heard > SILENT_AFTER.total_seconds()
+        ):
+            self._bridge.alarm(
+                f"silent:{connection}",
+                self._organization(connection),
+                f"no webhook of {connection} has come for {SILENT_AFTER.days} days, but sweeps find new tickets; "
+                f"look at `psa-bridge webhooks list {connection}`",
+            )

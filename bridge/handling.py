@@ -135,6 +135,7 @@ class Handling:
                 reason,
                 record,
                 number=facts.decided.number,
+                client=facts.decided.client,
                 provider=provider,
                 usage=usage,
             )

@@ -31,6 +31,7 @@ APPLICATION_VERSION = "1"
 TICKETS, CHORES = "tickets", "chores"
 SHORT_WAIT = 10.0
 RECOVERY_ATTEMPTS = 5
+ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
 class Handler(Protocol):
@@ -222,7 +223,8 @@ class Engine:
         """Delete one batch of finished jobs older than an instant; return how many."""
         client = self._the_client()
         old = client.list_workflows(
-            status=["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+            status=ENDED,
+            name=["tick", "do_chore"] if recurring else None,
             completed_before=when.isoformat(),
             limit=batch,
             load_input=False,
@@ -231,6 +233,14 @@ class Engine:
         if old:
             client.delete_workflows([workflow.workflow_id for workflow in old])
         return len(old)
+
+    def forget_runs(self, runs: Sequence[str]) -> None:
+        """Delete the finished jobs of runs, with their continuations."""
+        client = self._the_client()
+        parts = client.list_workflows(
+            status=ENDED, workflow_id_prefix=[f"{run}~" for run in runs], load_input=False, load_output=False
+        )
+        client.delete_workflows([*runs, *(part.workflow_id for part in parts)])
 
     def continue_later(self, job: Mapping[str, Any], state: Mapping[str, Any], delay: float) -> None:
         """Enqueue the continuation of a run; the same continuation twice is one."""
@@ -242,6 +252,26 @@ class Engine:
             "delay_seconds": delay,
         }
         self._the_client().enqueue(options, dict(job), dict(state))
+
+    def lost(self, runs: Sequence[str]) -> dict[str, str]:
+        """Return those runs that no job will finish any more, with the job that was their last."""
+        client = self._the_client()
+        found: dict[str, str] = {}
+        for run in runs:
+            jobs = client.list_workflows(workflow_ids=[run], load_input=False, load_output=False)
+            jobs += client.list_workflows(workflow_id_prefix=[f"{run}~"], load_input=False, load_output=False)
+            if jobs and all(job.status in ENDED for job in jobs):
+                found[run] = max(jobs, key=lambda job: job.created_at or 0).workflow_id
+        return found
+
+    def revive(self, job: str, organization: str) -> None:
+        """Take an ended job up again where it stopped; steps whose results are stored are not repeated."""
+        client = self._the_client()
+        steps = client.list_workflow_steps(job)
+        failed = [step["function_id"] for step in steps if step["error"] is not None]
+        done = [step["function_id"] for step in steps]
+        start = min(failed) if failed else max(done, default=0) + 1
+        client.rewind_workflow(job, start_step=start, queue_name=TICKETS, queue_partition_key=organization)
 
     def _the_client(self) -> DBOSClient:
         assert self._client is not None, "the engine is not started"

@@ -55,7 +55,7 @@ SOLE_HOMES = {
         "bridge.store", "bridge.workflow", "bridge.intake", "bridge.handling", "bridge.readiness", "bridge.cli",
     ),
     "dbos": ("bridge.workflow",),
-    "filelock": ("bridge.workflow",),
+    "filelock": ("bridge.workflow", "bridge.cli.backup"),
     "flask": ("bridge.web", "bridge.simulator"),
     "werkzeug": ("bridge.web", "bridge.simulator"),
     "waitress": ("bridge.web",),

@@ -385,3 +385,20 @@ def test_no_table_has_a_place_for_ticket_text() -> None:
     names = {column.name for table in metadata.sorted_tables for column in table.columns}
     assert not names & {"title", "description", "subject", "body", "summary", "prompt", "conversation"}
     assert "reason" in {column.name for column in runs.columns}
+
+
+def test_a_database_from_before_clients_were_kept_gets_the_column(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/old.db"
+    Store.open(url).close()
+    engine = open_engine(url, Durability.ACKNOWLEDGED)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP INDEX runs_by_client")
+        connection.exec_driver_sql("ALTER TABLE runs DROP COLUMN client")
+        connection.execute(sa.update(schema_version).values(version=3))
+    engine.dispose()
+    store = Store.open(url)
+    run = open_run(store)
+    finish(store, run, client="7")
+    assert [found.client for found in store.runs.of_ticket(ONE)] == ["7"]
+    assert "runs_by_client" in {index["name"] for index in sa.inspect(store.engine).get_indexes("runs")}
+    store.close()

@@ -16,7 +16,7 @@ from bridge.errors import BridgeError, ConfigError, ConfigErrors
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
-    from bridge.settings.model import Connection, Organization
+    from bridge.settings.model import Connection, Organization, Settings
     from psa_adapters.base import PSAAdapter
 
 
@@ -42,6 +42,13 @@ class Frame:
                 file=str(path),
             )
         return path
+
+    def settings(self) -> Settings:
+        """Read the configuration alone; the database is not opened."""
+        from bridge.app import ADAPTERS, PROVIDERS
+        from bridge.settings.load import load
+
+        return load(self.existing(), adapters=ADAPTERS, providers=PROVIDERS)
 
     @contextmanager
     def bridge(

@@ -12,6 +12,7 @@ from bridge.store.activity import Activity
 from bridge.store.audit import Audit
 from bridge.store.console import Attempts, SentReplies, Sessions, Signing
 from bridge.store.engine import Durability, is_sqlite, open_engine
+from bridge.store.holdings import Holdings
 from bridge.store.migrations import migrate
 from bridge.store.runs import RunLog
 from bridge.store.small import Alarms, Overrides, Users, VaultTable, Watermarks
@@ -39,6 +40,7 @@ class Store:
     replies: SentReplies
     tokens: Tokens
     audit: Audit
+    holdings: Holdings
 
     @classmethod
     def open(cls, url: str, *, now: Callable[[], float] = time.time) -> Store:
@@ -62,6 +64,7 @@ class Store:
             SentReplies(engine, now),
             Tokens(engine, now),
             Audit(engine, now),
+            Holdings(engine),
         )
 
     def close(self) -> None:

@@ -114,6 +114,11 @@ class Attempts:
         with self.engine.begin() as connection:
             connection.execute(sa.delete(attempts).where(attempts.c.name == name))
 
+    def forget_before(self, last: float) -> int:
+        """Delete counts whose last failure was before an instant."""
+        with self.engine.begin() as connection:
+            return connection.execute(sa.delete(attempts).where(attempts.c.last < last)).rowcount
+
 
 @dataclass(frozen=True)
 class SentReply:
@@ -153,6 +158,12 @@ class SentReplies:
         """Give a key back; for a reply that surely was not sent."""
         with self.engine.begin() as connection:
             connection.execute(sa.delete(replies).where(replies.c.key == key))
+
+    def delete_before(self, instant: float, *, batch: int = 500) -> int:
+        """Delete one batch of entries older than an instant; return how many."""
+        old = sa.select(replies.c.key).where(replies.c.at < instant).limit(batch).scalar_subquery()
+        with self.engine.begin() as connection:
+            return connection.execute(sa.delete(replies).where(replies.c.key.in_(old))).rowcount
 
     def of_ticket(self, ref: TicketRef) -> list[SentReply]:
         """Return the replies sent on one ticket, newest first."""

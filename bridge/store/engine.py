@@ -55,6 +55,8 @@ def open_engine(url: str, durability: Durability, *, pool_size: int = 2) -> sa.E
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={durability.value}")
+        # What is deleted or erased must not stay readable in the file's free pages.
+        connection.execute("PRAGMA secure_delete=ON")
         # The engine's schema asks for unixepoch('subsec'), which is NULL before SQLite 3.42.
         if sqlite3.sqlite_version_info < (3, 42):
             connection.create_function("unixepoch", 1, lambda _modifier: time.time())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from bridge.errors import ConfigError
-from bridge.store.tables import attempts, audit, metadata, replies, schema_version, sessions, signing, tokens
+from bridge.store.tables import attempts, audit, metadata, replies, runs, schema_version, sessions, signing, tokens
 
 Migration = Callable[[sa.Connection], None]
 
@@ -24,7 +24,15 @@ def _api(connection: sa.Connection) -> None:
     metadata.create_all(connection, tables=[tokens, audit])
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first, _console, _api)
+def _client(connection: sa.Connection) -> None:
+    # The first migration creates today's tables, so in a new database there is nothing left to add.
+    if "client" not in {column["name"] for column in sa.inspect(connection).get_columns("runs")}:
+        connection.execute(sa.text("ALTER TABLE runs ADD COLUMN client VARCHAR(64) DEFAULT '' NOT NULL"))
+    for index in (*runs.indexes, *replies.indexes):
+        index.create(connection, checkfirst=True)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first, _console, _api, _client)
 
 
 def migrate(engine: sa.Engine) -> None:

@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 from bridge.model import Status, TicketRef, Usage
 from bridge.store.engine import insert_new
-from bridge.store.tables import runs
+from bridge.store.tables import runs, suggestions, verdicts
 
 UNFINISHED = (Status.PENDING, Status.WAITING)
+EMPTIED = "no longer kept"
+"""The reason of a run of which only ids, times, outcome and counts are left."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Run:
     record: Mapping[str, Any]
     provider: str
     usage: Usage
+    client: str = ""
 
     @property
     def ref(self) -> TicketRef:
@@ -139,6 +142,7 @@ class RunLog:
         record: Mapping[str, Any],
         *,
         number: str = "",
+        client: str = "",
         provider: str = "",
         usage: Usage | None = None,
     ) -> float:
@@ -155,6 +159,7 @@ class RunLog:
                 reason=reason,
                 record=dict(record),
                 number=number,
+                client=client[:64],
                 provider=provider,
                 tokens_in=usage.input,
                 tokens_cached=usage.cached,
@@ -238,12 +243,6 @@ class RunLog:
 
     def delete_before(self, instant: float, *, batch: int = 500) -> int:
         """Delete one batch of finished runs older than an instant; return how many."""
-        old = (
-            sa.select(runs.c.id)
-            .where(runs.c.created < instant, runs.c.finished.is_not(None))
-            .limit(batch)
-            .scalar_subquery()
-        )
         with self.engine.begin() as connection:
             return connection.execute(sa.delete(runs).where(runs.c.id.in_(old))).rowcount
 
@@ -252,6 +251,24 @@ def read_run(row: Any) -> Run:
     usage = Usage(row.tokens_in, row.tokens_cached, row.tokens_out, 1 if row.provider else 0, row.cost)
     return Run(
         row.id, row.organization, row.connection, row.ticket, row.number, row.origin, row.note_key,
+            old = _old(instant, batch).scalar_subquery()
         row.created, row.updated, row.finished, Status(row.status), row.attempts, row.reason,
-        row.record or {}, row.provider, usage,
+        row.record or {}, row.provider, usage, row.client,
+    def blank_before(self, instant: float, *, batch: int = 500) -> int:
+        """Empty one batch of finished runs older than an instant, kept for what they cost; return how many."""
+        with self.engine.begin() as connection:
+            ids = list(connection.scalars(_old(instant, batch).where(runs.c.reason != EMPTIED)))
+            for table in (suggestions, verdicts):
+                connection.execute(sa.delete(table).where(table.c.run.in_(ids)))
+            return connection.execute(emptied(runs.c.id.in_(ids))).rowcount
+
+
+def _old(instant: float, batch: int) -> sa.Select[tuple[str]]:
+    return sa.select(runs.c.id).where(runs.c.created < instant, runs.c.finished.is_not(None)).limit(batch)
+
+
+def emptied(where: sa.ColumnElement[bool]) -> sa.Update:
+    """Return the statement that takes everything but ids, times, outcome and counts from runs."""
+    return sa.update(runs).where(where).values(record=sa.null(), reason=EMPTIED, number="", client="")
+
     )  # fmt: skip

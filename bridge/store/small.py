@@ -149,6 +149,10 @@ class Watermarks:
             value = self.now() if at is None else at
             put(connection, watermarks, {"name": name}, {"at": value, "note": note})
 
+    def remove(self, name: str) -> bool:
+        with self.engine.begin() as connection:
+            return bool(connection.execute(sa.delete(watermarks).where(watermarks.c.name == name)).rowcount)
+
 
 @dataclass(frozen=True)
 class Alarm:

@@ -18,6 +18,7 @@ runs = sa.Table(
     sa.Column("organization", sa.String(64), nullable=False),
     sa.Column("connection", sa.String(64), nullable=False),
     sa.Column("ticket", sa.String(64), nullable=False),
+    sa.Column("client", sa.String(64), nullable=False, server_default=""),
     sa.Column("number", sa.String(64), nullable=False, server_default=""),
     sa.Column("origin", sa.String(16), nullable=False),
     sa.Column("note_key", sa.String(32), nullable=False),
@@ -37,6 +38,7 @@ runs = sa.Table(
     sa.Index("runs_by_ticket", "connection", "ticket"),
     sa.Index("runs_by_status", "status", "created"),
     sa.Index("runs_by_organization", "organization", "created"),
+    sa.Index("runs_by_client", "connection", "client"),
 )
 
 suggestions = sa.Table(
@@ -153,6 +155,7 @@ replies = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("note", sa.String(64), nullable=False, server_default=""),
     sa.Index("replies_by_ticket", "connection", "ticket"),
+    sa.Index("replies_by_time", "at"),
 )
 """Replies people sent to customers from the console: who, when, which entry of the PSA; never the text."""
 

@@ -76,7 +76,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Decided:
-    """What is known after asking. `seen` is what the ticket held; `problems` name what is still missing."""
+    """What is known after asking. `seen` is what the ticket held; `problems` name what is still missing.
+
+    `client` is the id of the ticket's company, so that what is kept about one client can be found.
+    """
 
     number: str = ""
     url: str = ""
@@ -86,10 +89,12 @@ class Decided:
     problems: tuple[Problem, ...] = ()
     not_run: Mapping[Capability, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    client: str = ""
 
     def dump(self) -> dict[str, Any]:
         return {
             "number": self.number,
+            "client": self.client,
             "url": self.url,
             "skip": self.skip,
             "seen": {field_.value: dump_value(value) for field_, value in self.seen.items()},
@@ -110,6 +115,8 @@ class Decided:
             tuple(Problem.load(problem) for problem in data["problems"]),
             {Capability(name): why for name, why in data["not_run"].items()},
             tuple(data["warnings"]),
+            # A job that an earlier version left has none.
+            data.get("client", ""),
         )
 
 
@@ -134,8 +141,9 @@ def decide(desk: Desk, ref: TicketRef, earlier: Decided | None = None) -> Decide
         return replace(earlier or Decided(), problems=(Problem.of(error),))
     organization = desk.organization.for_client(ticket.company)
     guarded = guard(organization, desk.connection, ticket, desk.adapter.scope_name)
+    client = ticket.company.id if ticket.company else ""
     if guarded.skip:
-        return Decided(ticket.number, ticket.url, guarded.skip, not_run=guarded.why_not)
+        return Decided(ticket.number, ticket.url, guarded.skip, not_run=guarded.why_not, client=client)
     have = {decision.capability: decision for decision in (earlier.decisions if earlier else ())}
     missing = [capability for capability in guarded.capabilities if capability not in have]
     asked = _ask_all(desk, organization, ticket, missing)
@@ -151,6 +159,7 @@ def decide(desk: Desk, ref: TicketRef, earlier: Decided | None = None) -> Decide
         problems=tuple(result for result in asked if isinstance(result, Problem)),
         not_run=guarded.why_not,
         warnings=_warnings(organization, guarded.capabilities),
+        client=client,
     )
 
 
