@@ -219,8 +219,8 @@ class Engine:
             self._the_client().list_workflows(status=status, load_input=False, load_output=False, limit=10_000)
         )
 
-    def forget_before(self, when: datetime, *, batch: int = 500) -> int:
-        """Delete one batch of finished jobs older than an instant; return how many."""
+    def forget_before(self, when: datetime, *, batch: int = 500, recurring: bool = False) -> int:
+        """Delete one batch of finished jobs older than an instant, or of `recurring` ones; return how many."""
         client = self._the_client()
         old = client.list_workflows(
             status=ENDED,
@@ -252,26 +252,6 @@ class Engine:
             "delay_seconds": delay,
         }
         self._the_client().enqueue(options, dict(job), dict(state))
-
-    def lost(self, runs: Sequence[str]) -> dict[str, str]:
-        """Return those runs that no job will finish any more, with the job that was their last."""
-        client = self._the_client()
-        found: dict[str, str] = {}
-        for run in runs:
-            jobs = client.list_workflows(workflow_ids=[run], load_input=False, load_output=False)
-            jobs += client.list_workflows(workflow_id_prefix=[f"{run}~"], load_input=False, load_output=False)
-            if jobs and all(job.status in ENDED for job in jobs):
-                found[run] = max(jobs, key=lambda job: job.created_at or 0).workflow_id
-        return found
-
-    def revive(self, job: str, organization: str) -> None:
-        """Take an ended job up again where it stopped; steps whose results are stored are not repeated."""
-        client = self._the_client()
-        steps = client.list_workflow_steps(job)
-        failed = [step["function_id"] for step in steps if step["error"] is not None]
-        done = [step["function_id"] for step in steps]
-        start = min(failed) if failed else max(done, default=0) + 1
-        client.rewind_workflow(job, start_step=start, queue_name=TICKETS, queue_partition_key=organization)
 
     def _the_client(self) -> DBOSClient:
         assert self._client is not None, "the engine is not started"

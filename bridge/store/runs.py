@@ -244,16 +244,9 @@ class RunLog:
     def delete_before(self, instant: float, *, batch: int = 500) -> int:
         """Delete one batch of finished runs older than an instant; return how many."""
         with self.engine.begin() as connection:
+            old = _old(instant, batch).scalar_subquery()
             return connection.execute(sa.delete(runs).where(runs.c.id.in_(old))).rowcount
 
-
-def read_run(row: Any) -> Run:
-    usage = Usage(row.tokens_in, row.tokens_cached, row.tokens_out, 1 if row.provider else 0, row.cost)
-    return Run(
-        row.id, row.organization, row.connection, row.ticket, row.number, row.origin, row.note_key,
-            old = _old(instant, batch).scalar_subquery()
-        row.created, row.updated, row.finished, Status(row.status), row.attempts, row.reason,
-        row.record or {}, row.provider, usage, row.client,
     def blank_before(self, instant: float, *, batch: int = 500) -> int:
         """Empty one batch of finished runs older than an instant, kept for what they cost; return how many."""
         with self.engine.begin() as connection:
@@ -271,4 +264,11 @@ def emptied(where: sa.ColumnElement[bool]) -> sa.Update:
     """Return the statement that takes everything but ids, times, outcome and counts from runs."""
     return sa.update(runs).where(where).values(record=sa.null(), reason=EMPTIED, number="", client="")
 
+
+def read_run(row: Any) -> Run:
+    usage = Usage(row.tokens_in, row.tokens_cached, row.tokens_out, 1 if row.provider else 0, row.cost)
+    return Run(
+        row.id, row.organization, row.connection, row.ticket, row.number, row.origin, row.note_key,
+        row.created, row.updated, row.finished, Status(row.status), row.attempts, row.reason,
+        row.record or {}, row.provider, usage, row.client,
     )  # fmt: skip
