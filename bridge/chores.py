@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, NotSupported
 from bridge.guards import switched_off
+from bridge.rescue import rescue
 from bridge.retention import Retention
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 HEALTH_EVERY = timedelta(hours=1)
+RESCUE_EVERY = timedelta(minutes=10)
 RETENTION_EVERY = timedelta(hours=6)
 SILENT_AFTER = timedelta(days=3)
 """A connection whose webhooks stay away this long, while sweeps do find tickets, gets an alarm."""
@@ -39,7 +41,8 @@ class Chores:
             # A quarter minute of slack, because the tick that asks comes once a minute, not quite on time.
             return name not in marks or now - marks[name][0] >= seconds - 15
 
-        due = ["retention"] if is_due("retention", RETENTION_EVERY.total_seconds()) else []
+        due = ["rescue"] if is_due("rescue", RESCUE_EVERY.total_seconds()) else []
+        due += ["retention"] if is_due("retention", RETENTION_EVERY.total_seconds()) else []
         for organization in self._bridge.settings.organizations.values():
             for connection in organization.connections.values():
                 if switched_off(organization, connection):
@@ -61,6 +64,9 @@ class Chores:
                 logger.info("sweep of %s: %d new", connection, found)
             elif kind == "health":
                 self._health(connection)
+            elif kind == "rescue":
+                rescue(self._bridge)
+                self._bridge.store.watermarks.set("rescue")
             elif kind == "retention":
                 self._retention()
         except BridgeError as error:

@@ -140,20 +140,24 @@ class Intake:
         """Store a run per ticket with its job, in one transaction; known tickets are left out."""
 
         def enqueue(link: sa.Connection, run: Run) -> None:
-            job = {
-                "run": run.id,
-                "organization": run.organization,
-                "connection": run.connection,
-                "ticket": run.ticket,
-                "key": run.note_key,
-            }
             delay = connection.delay_seconds if origin == "webhook" else 0.0
-            self.queue.enqueue(link, job, organization=run.organization, delay_seconds=delay)
+            self.queue.enqueue(link, self.job(run), organization=run.organization, delay_seconds=delay)
 
         opened = self.store.runs.open(refs, organization.id, origin, enqueue, again=again, round_=round_)
         if opened:
             self.stored()
         return opened
+
+    @staticmethod
+    def job(run: Run) -> dict[str, Any]:
+        """Return what the engine is given of a run: names only."""
+        return {
+            "run": run.id,
+            "organization": run.organization,
+            "connection": run.connection,
+            "ticket": run.ticket,
+            "key": run.note_key,
+        }
 
     def sweep(self, connection_id: str) -> int:
         """Catch up on tickets whose webhook never came; return how many runs were opened.

@@ -253,6 +253,26 @@ class Engine:
         }
         self._the_client().enqueue(options, dict(job), dict(state))
 
+    def lost(self, runs: Sequence[str]) -> dict[str, str]:
+        """Return those runs that no job will finish any more, with the job that was their last."""
+        client = self._the_client()
+        found: dict[str, str] = {}
+        for run in runs:
+            jobs = client.list_workflows(workflow_ids=[run], load_input=False, load_output=False)
+            jobs += client.list_workflows(workflow_id_prefix=[f"{run}~"], load_input=False, load_output=False)
+            if jobs and all(job.status in ENDED for job in jobs):
+                found[run] = max(jobs, key=lambda job: job.created_at or 0).workflow_id
+        return found
+
+    def revive(self, job: str, organization: str) -> None:
+        """Take an ended job up again where it stopped; steps whose results are stored are not repeated."""
+        client = self._the_client()
+        steps = client.list_workflow_steps(job)
+        failed = [step["function_id"] for step in steps if step["error"] is not None]
+        done = [step["function_id"] for step in steps]
+        start = min(failed) if failed else max(done, default=0) + 1
+        client.rewind_workflow(job, start_step=start, queue_name=TICKETS, queue_partition_key=organization)
+
     def _the_client(self) -> DBOSClient:
         assert self._client is not None, "the engine is not started"
         return self._client
@@ -292,7 +312,7 @@ def _carried_through(job: dict[str, Any], state: dict[str, Any]) -> str:
 
     Each step returns {"retry": {reason, after, paused, partial} or null, …}; a retry repeats that step.
     """
-    state = {"attempts": 0, "pauses": 0, **state}
+    state = {"attempts": 0, "pauses": 0, "before": 0, **state}
     for name, step in (("decided", _decide), ("finished", _finish)):
         while not _done(state.get(name)):
             state[name] = step(job, state)
@@ -314,6 +334,8 @@ def _carried_through(job: dict[str, Any], state: dict[str, Any]) -> str:
             DBOS.sleep(delay)
         if state[name].get("finished"):
             break
+        # Each step has the whole patience; the counter itself runs on, because continuations are named by it.
+        state["before"] = state["attempts"]
     return "finished"
 
 
@@ -327,7 +349,7 @@ def _delay(state: Mapping[str, Any], retry: Mapping[str, Any]) -> float | None:
     asked = float(retry.get("after") or 0.0)
     if retry.get("paused"):
         return max(asked, patience.paused)
-    attempts = int(state["attempts"])
+    attempts = int(state["attempts"]) - int(state["before"])
     limit = min(patience.partial, len(patience.delays)) if retry.get("partial") else len(patience.delays)
     if attempts >= limit:
         return None

@@ -214,6 +214,13 @@ class RunLog:
         with self.engine.connect() as connection:
             return {Status(status): count for status, count in connection.execute(query)}
 
+    def silent(self, before: float, *, limit: int = 200) -> list[Run]:
+        """Return unfinished runs that nothing was written about since an instant, oldest first."""
+        open_ = [status.value for status in UNFINISHED]
+        query = sa.select(runs).where(runs.c.status.in_(open_), runs.c.updated < before)
+        with self.engine.connect() as connection:
+            return [read_run(row) for row in connection.execute(query.order_by(runs.c.created).limit(limit))]
+
     def oldest_unfinished(self) -> float | None:
         """Return when the oldest unfinished run was created."""
         query = sa.select(sa.func.min(runs.c.created)).where(
