@@ -12,6 +12,7 @@ from bridge.model import Change, Field, LeftAlone, TicketRef, VerdictKind
 from bridge.policy import legal, name_of, same
 from bridge.records import load_change
 from bridge.store import Store
+from bridge.store.audit import RUN_AGAIN, SUGGESTION_ACCEPTED, SUGGESTION_DISMISSED
 from bridge.store.runs import UNFINISHED, Run
 from bridge.store.suggestions import Suggestion
 from bridge.triage import Desk, write_changes
@@ -50,6 +51,13 @@ class People:
         self.store.suggestions.judge(
             suggestion.run, VerdictKind.ACCEPTED, by, [change.field for change in accepted.written]
         )
+        detail = {
+            "organization": suggestion.organization,
+            "suggestion": suggestion.id,
+            "written": [change.field.value for change in accepted.written],
+            "left_alone": [left.field.value for left in accepted.refused],
+        }
+        self.store.audit.add(by, SUGGESTION_ACCEPTED, suggestion.run, detail)
         return accepted
 
     def dismiss(self, suggestion_id: str, by: str) -> None:
@@ -57,9 +65,11 @@ class People:
         suggestion = self._claimed(suggestion_id)
         self.store.suggestions.move(suggestion_id, "claimed", "dismissed")
         self.store.suggestions.judge(suggestion.run, VerdictKind.DISMISSED, by)
+        detail = {"organization": suggestion.organization, "suggestion": suggestion.id}
+        self.store.audit.add(by, SUGGESTION_DISMISSED, suggestion.run, detail)
 
-    def run_again(self, ref: TicketRef, seen: int | None = None) -> Run:
-        """Open a further round for a ticket, or its first; the same request twice opens one.
+    def run_again(self, ref: TicketRef, by: str, seen: int | None = None) -> Run:
+        """Open a further round for a ticket, or its first, for a named person; the same request twice opens one.
 
         `seen` is how many rounds the asker saw; None takes what is there. Raises NotFound for an unknown
         connection, PermanentError where nothing may run or a round is under way.
@@ -80,6 +90,7 @@ class People:
         opened = self.intake.open(organization, connection, [ref], "person", round_=last + 1)
         if not opened:
             raise PermanentError("run again", "somebody else has just done that")
+        self.store.audit.add(by, RUN_AGAIN, opened[0].id, {"organization": organization.id})
         return opened[0]
 
     def rounds(self, ref: TicketRef) -> int:

@@ -215,31 +215,31 @@ def finish(office: Office, run: str) -> None:
 
 
 def test_a_finished_ticket_runs_again_in_a_further_round(office: Office) -> None:
-    first = office.people.run_again(REF)
+    first = office.people.run_again(REF, "dana")
     finish(office, first.id)
-    second = office.people.run_again(REF)
+    second = office.people.run_again(REF, "dana")
     assert (first.id, second.id) == ("main:1", "main:1:2")
     assert office.people.rounds(REF) == 2
 
 
 def test_a_ticket_under_way_is_not_run_again(office: Office) -> None:
-    office.people.run_again(REF)
+    office.people.run_again(REF, "dana")
     with pytest.raises(PermanentError, match="being handled right now"):
-        office.people.run_again(REF)
+        office.people.run_again(REF, "dana")
 
 
 def test_the_same_request_twice_opens_one_round(office: Office) -> None:
-    finish(office, office.people.run_again(REF, seen=0).id)
+    finish(office, office.people.run_again(REF, "dana", seen=0).id)
     with pytest.raises(PermanentError, match="run again meanwhile"):
-        office.people.run_again(REF, seen=0)
+        office.people.run_again(REF, "dana", seen=0)
 
 
 def test_nothing_is_run_again_where_nothing_may_run(office: Office) -> None:
     with pytest.raises(NotFound):
-        office.people.run_again(TicketRef("nowhere", "1"))
+        office.people.run_again(TicketRef("nowhere", "1"), "dana")
     office.settings = organization(ai=AI(enabled=False))
     with pytest.raises(PermanentError, match="switched off"):
-        office.people.run_again(REF)
+        office.people.run_again(REF, "dana")
 
 
 def test_accepting_an_offer_that_came_with_an_applied_raise(office: Office) -> None:
@@ -247,3 +247,17 @@ def test_accepting_an_offer_that_came_with_an_applied_raise(office: Office) -> N
     id_ = office.suggest(replace(RAISE, before=HIGH, after=CRITICAL))
     office.psa.now = ticket(values={Field.PRIORITY: HIGH})
     assert office.people.accept(id_, "ann").written[0].after == CRITICAL
+
+
+def test_every_act_of_a_person_is_in_the_audit_log(office: Office) -> None:
+    id_ = office.suggest(SORT)
+    office.people.accept(id_, "ann")
+    run = office.people.run_again(REF, "dana")
+
+    entries = office.store.audit.latest()
+
+    assert [(entry.who, entry.action, entry.target) for entry in entries] == [
+        ("dana", "run.again", run.id),
+        ("ann", "suggestion.accept", "main:1"),
+    ]
+    assert entries[1].detail["written"] == ["category"]

@@ -48,7 +48,7 @@ class Work:
         if earlier and earlier[0].status in UNFINISHED:
             aside(f"run {earlier[0].id} is under way already; waiting for it")
             return earlier[0]
-        return self.bridge.people.run_again(ref)
+        return self.bridge.people.run_again(ref, "psa-bridge")
 
     def outcome(self, runs: Sequence[Run], seconds: float) -> list[Run]:
         """Wait until runs are finished or the time is over; return them as they are then."""

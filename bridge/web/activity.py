@@ -74,7 +74,7 @@ def again(connection: str, ticket: str) -> Response:
     if not access.has_controls(organization) or not seen.isdecimal() or len(seen) > 6:
         abort(403)
     try:
-        the_bridge().people.run_again(ref, int(seen))
+        the_bridge().people.run_again(ref, access.someone().name, int(seen))
     except BridgeError as error:
         flash(f"Not run again: {error.hint}.", "bad")
     else:

@@ -10,7 +10,6 @@ from marshmallow import fields
 
 from bridge.model import Capability, Status, TicketRef
 from bridge.store.activity import Only
-from bridge.store.audit import RUN_AGAIN
 from bridge.store.runs import Run
 from bridge.web.api import shapes
 from bridge.web.api.callers import Caller
@@ -197,8 +196,7 @@ def retry_run(call: Call) -> Answer:
     owner = bridge.settings.organization_of(run.connection)
     if owner is None or owner.id != run.organization:
         raise Refused("conflict", "its connection is no longer configured for this organization")
-    opened = bridge.people.run_again(TicketRef(run.connection, run.ticket))
-    bridge.store.audit.add(call.caller.name, RUN_AGAIN, opened.id, {"organization": owner.id, "after": run.id})
+    opened = bridge.people.run_again(TicketRef(run.connection, run.ticket), call.caller.name)
     return Answer(Shown(opened).whole, {"Location": f"/api/v1/runs/{opened.id}"})
 
 

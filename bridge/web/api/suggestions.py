@@ -11,7 +11,6 @@ from bridge.errors import NotFound
 from bridge.model import Change, Field, VerdictKind
 from bridge.records import load_change
 from bridge.settings.model import Organization
-from bridge.store.audit import SUGGESTION_ACCEPTED, SUGGESTION_DISMISSED
 from bridge.store.runs import Run
 from bridge.store.suggestions import Suggestion
 from bridge.web.api import shapes
@@ -181,17 +180,6 @@ def accept_suggestion(call: Call) -> Answer:
         accepted = caller.bridge.people.accept(offered.suggestion.id, caller.name, wanted)
     except NotFound as error:
         raise Refused("conflict", f"the ticket cannot be read: {error.hint}") from error
-    caller.bridge.store.audit.add(
-        caller.name,
-        SUGGESTION_ACCEPTED,
-        offered.run.id,
-        {
-            "organization": offered.organization.id,
-            "suggestion": offered.suggestion.id,
-            "written": [change.field.value for change in accepted.written],
-            "left_alone": [left.field.value for left in accepted.refused],
-        },
-    )
     shown = _shown(caller, _named(call))
     return Answer({"suggestion": shown, "written": accepted.written, "left_alone": accepted.refused})
 
@@ -200,12 +188,6 @@ def dismiss_suggestion(call: Call) -> Answer:
     """Close a suggestion; its ticket is not touched."""
     offered, caller = _actionable(call), call.caller
     caller.bridge.people.dismiss(offered.suggestion.id, caller.name)
-    caller.bridge.store.audit.add(
-        caller.name,
-        SUGGESTION_DISMISSED,
-        offered.run.id,
-        {"organization": offered.organization.id, "suggestion": offered.suggestion.id},
-    )
     return Answer(_shown(caller, _named(call)))
 
 
