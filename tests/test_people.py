@@ -252,6 +252,7 @@ def test_accepting_an_offer_that_came_with_an_applied_raise(office: Office) -> N
 def test_every_act_of_a_person_is_in_the_audit_log(office: Office) -> None:
     id_ = office.suggest(SORT)
     office.people.accept(id_, "ann")
+    finish(office, "main:1")
     run = office.people.run_again(REF, "dana")
 
     entries = office.store.audit.latest()
