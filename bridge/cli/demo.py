@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import socket
 import sys
 import tempfile
 import threading
+from functools import partial
 from html import unescape
 from pathlib import Path
 
@@ -16,8 +18,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
+from bridge import passwords
 from bridge.app import Bridge
-from bridge.simulator.drama import Played, play, verdict
+from bridge.model import Mode
+from bridge.secrets import generate_key
+from bridge.simulator.drama import Played, play, until, verdict
 from bridge.simulator.launch import PSAS, PracticeWorld
 from bridge.simulator.stories import PLAIN, SPECIAL, TONES, Story
 from bridge.simulator.world import PracticePSA, TicketView
@@ -57,21 +62,27 @@ class Demo:
     def __init__(self, console: Console, folder: Path, psas: tuple[str, ...], port: int) -> None:
         self.console = console
         self.url = f"http://127.0.0.1:{port}"
+        self.folder, self.port = folder, port
         self.world = PracticeWorld(psas).start()
         os.environ.update(self.world.secrets())
-        config = folder / "bridge.yaml"
-        config.write_text(
+        # The console keeps keys that are typed into it, so the demo has a key of its own for its own database.
+        os.environ["BRIDGE_KEY"] = generate_key()
+        self._configure(Mode.APPLY)
+        self.bridge = Bridge(folder / "bridge.yaml")
+        self.web = WebServer(create_app(self.bridge), f"127.0.0.1:{port}")
+
+    def _configure(self, mode: Mode) -> None:
+        (self.folder / "bridge.yaml").write_text(
             self.world.config(
-                database=f"sqlite:///{(folder / 'bridge.db').as_posix()}",
-                listen=f"127.0.0.1:{port}",
+                database=f"sqlite:///{(self.folder / 'bridge.db').as_posix()}",
+                listen=f"127.0.0.1:{self.port}",
                 public_url=self.url,
-                sentiment={"mode": "apply"},
+                categorization={"mode": mode.value},
+                sentiment={"mode": mode.value},
                 replies={"enabled": True},
             ),
             encoding="utf-8",
         )
-        self.bridge = Bridge(config)
-        self.web = WebServer(create_app(self.bridge), f"127.0.0.1:{port}")
 
     def run(self) -> int:
         """Play every story; return how many ended wrong."""
@@ -99,14 +110,28 @@ class Demo:
         return (*PLAIN, *TONES[others.index(key) :: len(others)])
 
     def keep_running(self) -> None:
-        """Wait until Ctrl+C."""
+        """Leave some suggestions for the console, say how to sign in, and wait until Ctrl+C."""
+        waiting = self._suggest()
+        password = secrets.token_urlsafe(9)
+        self.bridge.store.users.put("demo", "owner", passwords.hash(password))
         self.console.print(
-            f"\nThe bridge keeps running at {self.url} (health: {self.url}/readyz). Stop it with Ctrl+C."
+            f"\nThe console is open at [bold]{self.url}[/bold]: user [bold]demo[/bold], password "
+            f"[bold]{password}[/bold].\n{waiting} more tickets wait there as suggestions. Stop it with Ctrl+C."
         )
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
             self.console.print("Stopping.")
+
+    def _suggest(self) -> int:
+        """Switch to the mode suggest and file a ticket in every practice PSA."""
+        self._configure(Mode.SUGGEST)
+        until(lambda: self.bridge.settings.organizations["northwind"].categorization.mode is Mode.SUGGEST, 10)
+        for number, (key, psa) in enumerate(self.world.psas.items()):
+            connection = self.world.connection(key)
+            ticket = psa.create_ticket(PLAIN[number % len(PLAIN)].ticket)
+            until(partial(self._finished, connection, ticket), 30)
+        return len(self.world.psas)
 
     def stop(self) -> None:
         self.web.stop()
