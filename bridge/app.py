@@ -157,7 +157,9 @@ class Bridge:
 
     def prompts(self) -> Prompts:
         folder = self.settings.prompts
-        return self._prompts.get("prompts", str(folder), lambda: Prompts(folder if folder.is_dir() else None))
+        # The folder may appear while the service runs.
+        own = folder if folder.is_dir() else None
+        return self._prompts.get("prompts", own, lambda: Prompts(own, self.store.prompts.texts))
 
     def asker(self, organization: Organization, capability: Capability) -> Budgeted:
         """Return the AI of an organization for a capability; NotUsable where nothing can be asked."""

@@ -1,7 +1,8 @@
 """Templates: what the AI is asked and what support staff read. Sandboxed, strict, reloaded when edited.
 
-A folder of the operator's is searched before the shipped templates. Prompt templates have two blocks: `system`
-is static for all tickets of a scope (so providers cache it), `user` holds the ticket behind a fence.
+A file in the operator's folder comes before a text written in the console, and that before the shipped template.
+Prompt templates have two blocks: `system` is static for all tickets of a scope (so providers cache it), `user`
+holds the ticket behind a fence.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from bridge.plaintext import Ours, harmless
 PROMPTS = ("categorize.md.j2", "sentiment.md.j2", "reply.md.j2")
 NOTES = ("note.md.j2", "error_note.md.j2")
 BLOCKS = ("system", "user")
+CONSOLE = Path("console")
+"""Stands for the folder of a template that was written in the console."""
 _TROUBLE = (
     TemplateError,
     TypeError,
@@ -75,12 +78,15 @@ def _for_note(value: object) -> object:
 
 
 class Prompts:
-    """Renders the templates of one folder over the shipped ones. Raises PermanentError with file and line."""
+    """Renders the templates of one folder over the shipped ones. Raises PermanentError with file and line.
 
-    def __init__(self, folder: Path | None) -> None:
+    `written` returns the texts that were written in the console, by template; they stand between the two.
+    """
+
+    def __init__(self, folder: Path | None, written: Callable[[], Mapping[str, str]] = dict) -> None:
         self.folders = [folder] if folder is not None else []
         self.folders.append(shipped("prompts"))
-        loader = _Folders([str(path) for path in self.folders])
+        loader = _Folders([str(path) for path in self.folders], written)
         self._prompts = _environment(loader)
         self._notes = _environment(loader)
         self._notes.finalize = _for_note
@@ -120,7 +126,7 @@ class Prompts:
         return "\n".join(line for line in lines if line)
 
     def source(self, name: str) -> tuple[str, Path]:
-        """Return a template's text and the file it comes from."""
+        """Return a template's text and the file it comes from; one written in the console is in `CONSOLE`."""
         text, path, _fresh = self._loader().get_source(self._prompts, name)
         return text, Path(path)
 
@@ -172,12 +178,28 @@ def _message(error: Exception) -> str:
 
 
 class _Folders(FileSystemLoader):
-    """Also notices a file that appears in an earlier folder after the same name was read from a later one."""
+    """Also notices a text that appears in an earlier place after the same name was read from a later one."""
+
+    def __init__(self, folders: list[str], written: Callable[[], Mapping[str, str]]) -> None:
+        super().__init__(folders)
+        self._written = written
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         text, path, fresh = super().get_source(environment, template)
         earlier = list(itertools.takewhile(lambda folder: Path(folder) / template != Path(path), self.searchpath))
-        return text, path, lambda: fresh() and not any((Path(folder) / template).is_file() for folder in earlier)
+
+        def overtaken() -> bool:
+            return any((Path(folder) / template).is_file() for folder in earlier)
+
+        if Path(path) != Path(self.searchpath[-1]) / template:
+            return text, path, lambda: fresh() and not overtaken()
+        written = self._written().get(template)
+        if written is not None:
+            return written, str(CONSOLE / template), lambda: self._is(template, written) and not overtaken()
+        return text, path, lambda: fresh() and not overtaken() and self._is(template, None)
+
+    def _is(self, template: str, text: str | None) -> bool:
+        return self._written().get(template) == text
 
 
 def _line_of(error: PermanentError) -> int:

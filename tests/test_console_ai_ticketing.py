@@ -263,7 +263,7 @@ def test_a_pasted_key_is_stored_encrypted_used_and_shown_by_four_characters(
     caplog.set_level(logging.DEBUG)
     with_openai(console)
     console.world.ai.keys.add(KEY)
-    assert "inactive" in adam.get(PAGE).text
+    assert "Inactive" in adam.get(PAGE).text
     tried = opened(adam).send(adam, TEST, openai__key=KEY)
     assert "answered in" in tried.text
     assert console.bridge.store.vault.list() == []
@@ -294,7 +294,7 @@ def test_a_key_is_kept_replaced_and_removed(console: Site, adam: FlaskClient) ->
     saved(opened(adam).send(adam, openai__key=""))
     assert now(console).ai.primary.api_key is None
     assert console.bridge.store.vault.list() == []
-    assert "inactive" in adam.get(PAGE).text
+    assert "Inactive" in adam.get(PAGE).text
 
 
 def test_resetting_a_key_deletes_it(console: Site, adam: FlaskClient) -> None:

@@ -14,6 +14,7 @@ from bridge.store.console import Attempts, SentReplies, Sessions, Signing
 from bridge.store.engine import Durability, is_sqlite, open_engine
 from bridge.store.holdings import Holdings
 from bridge.store.migrations import migrate
+from bridge.store.prompts import PromptVersions
 from bridge.store.runs import RunLog
 from bridge.store.small import Alarms, Overrides, Users, VaultTable, Watermarks
 from bridge.store.suggestions import Suggestions
@@ -41,6 +42,7 @@ class Store:
     tokens: Tokens
     audit: Audit
     holdings: Holdings
+    prompts: PromptVersions
 
     @classmethod
     def open(cls, url: str, *, now: Callable[[], float] = time.time) -> Store:
@@ -65,6 +67,7 @@ class Store:
             Tokens(engine, now),
             Audit(engine, now),
             Holdings(engine),
+            PromptVersions(engine, now),
         )
 
     def close(self) -> None:

@@ -7,7 +7,18 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from bridge.errors import ConfigError
-from bridge.store.tables import attempts, audit, metadata, replies, runs, schema_version, sessions, signing, tokens
+from bridge.store.tables import (
+    attempts,
+    audit,
+    metadata,
+    prompts,
+    replies,
+    runs,
+    schema_version,
+    sessions,
+    signing,
+    tokens,
+)
 
 Migration = Callable[[sa.Connection], None]
 
@@ -32,7 +43,11 @@ def _client(connection: sa.Connection) -> None:
         index.create(connection, checkfirst=True)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first, _console, _api, _client)
+def _prompts(connection: sa.Connection) -> None:
+    metadata.create_all(connection, tables=[prompts])
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first, _console, _api, _client, _prompts)
 
 
 def migrate(engine: sa.Engine) -> None:

@@ -186,3 +186,14 @@ audit = sa.Table(
     sa.Index("audit_by_time", "at"),
 )
 """What people and programs changed through the bridge. Rows are added and never changed; retention leaves them."""
+
+prompts = sa.Table(
+    "prompts",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("text", sa.Text),
+    sa.Column("by", sa.String(200), nullable=False),
+    sa.Column("at", _INSTANT, nullable=False),
+)
+"""Versions of templates written in the console; no text: back to the shipped one. The newest of a name holds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.web.settings import ai_ticketing, connections
+from bridge.web.settings import ai_ticketing, connections, prompts
 from bridge.web.settings.frame import blueprint
 
-__all__ = ["ai_ticketing", "blueprint", "connections"]
+__all__ = ["ai_ticketing", "blueprint", "connections", "prompts"]

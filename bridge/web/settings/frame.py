@@ -16,6 +16,7 @@ blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 TABS = (
     ("settings.ai_ticketing", "AI Ticketing"),
     ("settings.connections", "Connections"),
+    ("settings.prompts", "Prompts"),
 )
 
 
@@ -38,7 +39,9 @@ def here(endpoint: str, organization: Organization) -> str:
 
 @blueprint.context_processor
 def _frame() -> dict[str, object]:
-    return {"tabs": TABS, "shown": access.shown()}
+    # An action answers with its page, so the tab is told by the path.
+    tab = next((endpoint for endpoint, _label in TABS if request.path.startswith(url_for(endpoint))), "")
+    return {"tabs": TABS, "tab": tab, "shown": access.shown()}
 
 
 @blueprint.get("")

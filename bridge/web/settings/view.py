@@ -77,7 +77,7 @@ class Page:
     clients: list[tuple[str, str, str, str]]
     from_file: dict[str, tuple[str, int]]
     changed: dict[str, Change]
-    state: tuple[str, str]
+    state: tuple[str, str, str]
     errors: dict[str, str]
     problems: list[str] = field(default_factory=list)
     unsaved: list[tuple[str, str]] = field(default_factory=list)
@@ -120,21 +120,21 @@ def page(
     )
 
 
-def state(bridge: Bridge, organization: Organization) -> tuple[str, str]:
-    """Say in a tone and a sentence whether anything runs."""
+def state(bridge: Bridge, organization: Organization) -> tuple[str, str, str]:
+    """Say in a tone, a word and a sentence whether anything runs."""
     if not organization.ai.enabled:
-        return "mute", "Off. Nothing runs and no ticket content is sent."
+        return "mute", "Off", "Nothing runs and no ticket content is sent."
     try:
         bridge.chain(organization, Capability.CATEGORIZATION)
     except NotUsable as error:
-        return "warn", f"On, but inactive: {error.hint}."
+        return "warn", "Inactive", f"It is on, but cannot run: {error.hint}."
     except BridgeError:
-        return "warn", "On, but inactive: the key cannot be read. Paste it again."
+        return "warn", "Inactive", "It is on, but the key cannot be read. Paste it again."
     if not active(organization) and not organization.replies.enabled:
-        return "warn", "On, but every capability is off."
+        return "warn", "Idle", "It is on, but every capability is off."
     if not any(connection.enabled for connection in organization.connections.values()):
-        return "warn", "On, but no connection is switched on."
-    return "good", "On. New tickets are handled in the background."
+        return "warn", "Idle", "It is on, but no connection is switched on."
+    return "good", "On", "New tickets are handled in the background."
 
 
 def differences(bridge: Bridge, organization: Organization, form: MultiDict[str, str]) -> list[tuple[str, str]]:

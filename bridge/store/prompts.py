@@ -1,0 +1,52 @@
+"""Templates written in the console: every version is kept, and the newest holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from bridge.store.engine import insert_new
+from bridge.store.tables import prompts
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a template. `text` None: from then on the shipped one held again."""
+
+    name: str
+    number: int
+    text: str | None
+    by: str
+    at: float
+
+
+@dataclass(frozen=True)
+class PromptVersions:
+    engine: sa.Engine
+    now: Callable[[], float]
+
+    def texts(self) -> dict[str, str]:
+        """Return the templates that hold now, by name; those that were given back are not among them."""
+        newest = sa.select(prompts.c.name, sa.func.max(prompts.c.number).label("number")).group_by(prompts.c.name)
+        last = newest.subquery()
+        same = sa.and_(prompts.c.name == last.c.name, prompts.c.number == last.c.number)
+        query = sa.select(prompts.c.name, prompts.c.text).join(last, same).where(prompts.c.text.is_not(None))
+        with self.engine.connect() as connection:
+            return {row.name: row.text for row in connection.execute(query)}
+
+    def history(self, name: str) -> list[Version]:
+        """Return every version of a template, newest first."""
+        query = sa.select(prompts).where(prompts.c.name == name).order_by(prompts.c.number.desc())
+        with self.engine.connect() as connection:
+            return [Version(**row._mapping) for row in connection.execute(query)]
+
+    def add(self, name: str, text: str | None, by: str, *, seen: int) -> int | None:
+        """Add a version unless there is one after `seen` (0: none yet); return its number."""
+        row = {"name": name, "number": seen + 1, "text": text, "by": by[:200], "at": self.now()}
+        newest = sa.select(sa.func.coalesce(sa.func.max(prompts.c.number), 0)).where(prompts.c.name == name)
+        with self.engine.begin() as connection:
+            if connection.scalar(newest) != seen:
+                return None
+            return seen + 1 if insert_new(connection, prompts, row) else None
