@@ -6,6 +6,10 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from tests.postgres import database, postgres
+
+__all__ = ["database", "postgres"]
+
 # A deadline would measure the machine, not the code; in CI the examples are the same every time.
 settings.register_profile(
     "bridge",

@@ -36,8 +36,8 @@ def time() -> Time:
 
 
 @pytest.fixture
-def store(tmp_path: Path, time: Time) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path}/bridge.db", now=time)
+def store(database: str, time: Time) -> Iterator[Store]:
+    opened = Store.open(database, now=time)
     yield opened
     opened.close()
 
@@ -140,14 +140,14 @@ def test_a_run_goes_from_pending_over_waiting_to_its_end(store: Store, time: Tim
     waiting = store.runs.get(run.id)
     assert waiting is not None
     assert (waiting.status, waiting.attempts, waiting.updated) == (Status.WAITING, 1, 1010.0)
-    assert store.runs.oldest_unfinished() == 1000.0
+    assert store.runs.unfinished() == {("main", Status.WAITING): (1, 1000.0)}
     time.now = 1020.0
     finish(store, run, number="T1", provider="openai", usage=Usage(10, 2, 3, 1, 0.5))
     done = store.runs.get(run.id)
     assert done is not None
     assert (done.status, done.finished, done.number) == (Status.APPLIED, 1020.0, "T1")
     assert done.usage == Usage(10, 2, 3, 1, 0.5)
-    assert store.runs.oldest_unfinished() is None
+    assert store.runs.unfinished() == {}
     assert store.runs.get("nobody:1") is None
 
 
@@ -306,21 +306,19 @@ def test_watermarks_and_vault_entries_are_replaced(store: Store) -> None:
     assert store.vault.get("key") is None
 
 
-def test_opening_again_changes_nothing(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/bridge.db"
-    first = Store.open(url)
+def test_opening_again_changes_nothing(database: str) -> None:
+    first = Store.open(database)
     open_run(first)
     first.close()
-    second = Store.open(url)
+    second = Store.open(database)
     assert len(second.runs.latest()) == 1
     with second.engine.connect() as connection:
         assert connection.scalars(sa.select(schema_version.c.version)).all() == [len(MIGRATIONS)]
     second.close()
 
 
-def test_processes_that_start_together_migrate_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/bridge.db"
-    stores = at_once(*[lambda: Store.open(url)] * 4)
+def test_processes_that_start_together_migrate_once(database: str) -> None:
+    stores = at_once(*[lambda: Store.open(database)] * 4)
     assert all(isinstance(store, Store) for store in stores)
     with stores[0].engine.connect() as connection:
         assert connection.scalars(sa.select(schema_version.c.version)).all() == [len(MIGRATIONS)]
@@ -329,8 +327,8 @@ def test_processes_that_start_together_migrate_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
-def test_an_older_database_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/bridge.db", Durability.ACKNOWLEDGED)
+def test_an_older_database_is_brought_up_to_date(database: str, version: int) -> None:
+    engine = open_engine(database, Durability.ACKNOWLEDGED)
     migrate(engine)
     with engine.begin() as connection:
         connection.execute(sa.update(schema_version).values(version=version))
@@ -339,8 +337,8 @@ def test_an_older_database_is_brought_up_to_date(tmp_path: Path, version: int) -
     engine.dispose()
 
 
-def test_a_database_of_a_newer_version_is_refused_untouched(tmp_path: Path) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/bridge.db", Durability.ACKNOWLEDGED)
+def test_a_database_of_a_newer_version_is_refused_untouched(database: str) -> None:
+    engine = open_engine(database, Durability.ACKNOWLEDGED)
     migrate(engine)
     with engine.begin() as connection:
         connection.execute(sa.update(schema_version).values(version=99))
@@ -351,15 +349,15 @@ def test_a_database_of_a_newer_version_is_refused_untouched(tmp_path: Path) -> N
     engine.dispose()
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_fails_leaves_nothing_behind(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def half(connection: sa.Connection) -> None:
         connection.execute(sa.text("CREATE TABLE half (id INTEGER)"))
         connection.execute(sa.text("SELECT broken"))
 
-    engine = open_engine(f"sqlite:///{tmp_path}/bridge.db", Durability.ACKNOWLEDGED)
+    engine = open_engine(database, Durability.ACKNOWLEDGED)
     migrate(engine)
     monkeypatch.setattr("bridge.store.migrations.MIGRATIONS", (*MIGRATIONS, half))
-    with pytest.raises(OperationalError):
+    with pytest.raises(sa.exc.DBAPIError):
         migrate(engine)
     assert "half" not in sa.inspect(engine).get_table_names()
     engine.dispose()
@@ -367,6 +365,9 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatc
 
 def test_an_acknowledged_row_is_on_disk(store: Store) -> None:
     with store.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            assert connection.scalar(sa.text("SHOW synchronous_commit")) == "on"
+            return
         assert connection.scalar(sa.text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(sa.text("PRAGMA synchronous")) == 2
         assert connection.scalar(sa.text("PRAGMA foreign_keys")) == 1
@@ -387,16 +388,15 @@ def test_no_table_has_a_place_for_ticket_text() -> None:
     assert "reason" in {column.name for column in runs.columns}
 
 
-def test_a_database_from_before_clients_were_kept_gets_the_column(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/old.db"
-    Store.open(url).close()
-    engine = open_engine(url, Durability.ACKNOWLEDGED)
+def test_a_database_from_before_clients_were_kept_gets_the_column(database: str) -> None:
+    Store.open(database).close()
+    engine = open_engine(database, Durability.ACKNOWLEDGED)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP INDEX runs_by_client")
         connection.exec_driver_sql("ALTER TABLE runs DROP COLUMN client")
         connection.execute(sa.update(schema_version).values(version=3))
     engine.dispose()
-    store = Store.open(url)
+    store = Store.open(database)
     run = open_run(store)
     finish(store, run, client="7")
     assert [found.client for found in store.runs.of_ticket(ONE)] == ["7"]

@@ -66,7 +66,9 @@ def open_engine(url: str, durability: Durability, *, pool_size: int = 2) -> sa.E
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
     """Insert a row in the caller's transaction unless its key is taken; tell whether it was inserted."""
-    return bool(connection.execute(_insert(connection, table).values(row).on_conflict_do_nothing()).rowcount)
+    # Not by rowcount, which psycopg leaves at -1 for an insert that SQLAlchemy might return defaults of.
+    statement = _insert(connection, table).values(row).on_conflict_do_nothing()
+    return connection.scalar(statement.returning(sa.literal(1))) is not None
 
 
 def put(
