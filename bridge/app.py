@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from bridge.ai import PROVIDERS, AIProvider, AIRuntime
-from bridge.ai.breaker import State
 from bridge.ai.chain import Chain
 from bridge.asking import Asking, Budgeted
 from bridge.built import Built
 from bridge.chores import Chores
 from bridge.cleaning import clean
+from bridge.gauges import measure
 from bridge.handling import Handling
 from bridge.intake import Intake
 from bridge.logcontext import during
@@ -182,16 +182,7 @@ class Bridge:
 
     def measured(self) -> bytes:
         """Return the metrics as Prometheus text."""
-        now = self.clock.now().timestamp()
-        oldest = self.store.runs.oldest_unfinished()
-        self.metrics.oldest.set(0 if oldest is None else max(0.0, now - oldest))
-        self.metrics.alarms.set(len(self.store.alarms.all()))
-        for state in self.asking.breakers.states():
-            self.metrics.breaker.labels(state.provider).set(state.state is not State.CLOSED)
-        for name, (at, _note) in self.store.watermarks.all().items():
-            if name.startswith("sweep:"):
-                self.metrics.sweep_lag.labels(name.removeprefix("sweep:")).set(max(0.0, now - at))
-        return self.metrics.render()
+        return measure(self)
 
     def alarm(self, name: str, organization: str, text: str) -> None:
         """Raise an alarm that an admin sees; the same alarm twice is one."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+import platform
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+from bridge import __version__
 from bridge.model import Usage
 
 
@@ -39,8 +42,17 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.oldest = Gauge(
-            "psa_bridge_oldest_unfinished_seconds", "Age of the oldest unfinished run", registry=self.registry
-        )
+            "psa_bridge_oldest_unfinished_seconds", "Age of the oldest unfinished run", ["connection"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.unfinished = Gauge(
+            "psa_bridge_unfinished_runs", "Runs that are queued, being handled (pending) or wait for a repeat",
+            ["connection", "status"], registry=self.registry,
+        )  # fmt: skip
+        self.suggestions = Gauge(
+            "psa_bridge_open_suggestions", "Suggestions nobody has decided on", ["organization"],
+            registry=self.registry,
+        )  # fmt: skip
         self.alarms = Gauge("psa_bridge_alarms", "Open alarms that need a person", registry=self.registry)
         self.breaker = Gauge(
             "psa_bridge_breaker_open",
@@ -52,6 +64,27 @@ class Metrics:
             "psa_bridge_sweep_lag_seconds", "Seconds since the last good sweep", ["connection"],
             registry=self.registry,
         )  # fmt: skip
+        self.webhook_age = Gauge(
+            "psa_bridge_webhook_age_seconds", "Seconds since the last genuine webhook", ["connection"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.acknowledged = Histogram(
+            "psa_bridge_webhook_seconds", "Seconds until a webhook was answered", ["psa"],
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10), registry=self.registry,
+        )  # fmt: skip
+        self.throttled = Counter(
+            "psa_bridge_throttled", "Requests refused because their source sent too many", registry=self.registry
+        )
+        self.database = Gauge("psa_bridge_database_up", "1 while the database answers", registry=self.registry)
+        self.config = Gauge(
+            "psa_bridge_config_rejected", "1 while a changed configuration is not used", registry=self.registry
+        )
+        self.build = Gauge(
+            "psa_bridge_build_info", "Always 1", ["version", "python"], registry=self.registry
+        )  # fmt: skip
+        self.build.labels(__version__, platform.python_version()).set(1)
+        # Memory, CPU and start time of this process, by the names every exporter uses; empty outside Linux.
+        ProcessCollector(registry=self.registry)
 
     def called(self, where: str, status: int, seconds: float) -> None:
         """Count one upstream call; only the upstream's label of `where` is kept."""

@@ -19,6 +19,7 @@ from bridge.settings.model import (
     Provider,
     Replies,
     Sentiment,
+    Server,
     Variables,
     When,
 )
@@ -95,6 +96,11 @@ def _connection(connection: str, entries: Mapping[str, Any]) -> Connection:
         frame_ancestors=tuple(entries["frame_ancestors"]),
         options=entries["options"],
     )
+
+
+def server(entries: Mapping[str, Any]) -> Server:
+    """Return the server's settings from their loaded block."""
+    return Server(**_tuples(entries))
 
 
 def organization(

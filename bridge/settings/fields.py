@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from ipaddress import ip_network
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
@@ -154,6 +155,22 @@ class Listen(fields.Field[str]):
         if not found or int(found["port"]) > 65535:
             raise ValidationError('must be HOST:PORT, for example "127.0.0.1:8080" or "[::]:8080"')
         return str(value)
+
+
+class Network(fields.Field[str]):
+    """One address or a network in CIDR form; loads as a network."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        try:
+            if not isinstance(value, str):
+                raise ValueError
+            found = ip_network(value)
+        except ValueError:
+            raise ValidationError("must be an address or a network, such as 127.0.0.1 or 10.0.0.0/8") from None
+        if found.prefixlen == 0:
+            # With everybody trusted, everybody may claim to be anybody.
+            raise ValidationError("must not be the whole internet")
+        return str(found)
 
 
 def _by_key(error: ValidationError) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from bridge.settings.fields import (
     Identifier,
     Line,
     Listen,
+    Network,
     Origin,
     Whole,
     Word,
@@ -129,6 +130,8 @@ def _scalar(field: AnyField) -> Node:
     if isinstance(field, Identifier | Listen | Origin):
         pattern = {Identifier: IDENTIFIER, Listen: LISTEN, Origin: ORIGIN}[type(field)].pattern
         return {"type": "string", "pattern": f"^{pattern.replace('?P<port>', '')}$"}
+    if isinstance(field, Network):
+        return {"type": "string", "pattern": "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$"}
     if isinstance(field, fields.Boolean):
         return {"type": "boolean"}
     if isinstance(field, fields.Integer | fields.Float):

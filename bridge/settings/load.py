@@ -12,7 +12,7 @@ from marshmallow import Schema, fields
 
 from bridge.errors import ConfigError, ConfigErrors
 from bridge.settings import build, rules
-from bridge.settings.model import Organization, Server, Settings
+from bridge.settings.model import Organization, Settings
 from bridge.settings.schema import ProviderRules, root_schema
 from bridge.settings.shape import Problem, check, display, typed
 from bridge.settings.yamlfile import Document, read
@@ -87,7 +87,7 @@ def load(
     organizations = {key: build.organization(key, entries) for key, entries in loaded["organizations"].items()}
     return Settings(
         path=path,
-        server=Server(**loaded["server"]),
+        server=build.server(loaded["server"]),
         database=database,
         prompts=base / loaded["prompts"],
         retention_days=loaded["retention_days"],

@@ -33,6 +33,8 @@ class Server:
     public_url: str = "http://127.0.0.1:8080"
     listen: str = "127.0.0.1:8080"
     workers: int = 1
+    trusted_proxies: tuple[str, ...] = ()
+    webhooks_per_minute: int = 12_000
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from bridge.settings.blocks import (
     nested,
     said,
 )
-from bridge.settings.fields import Amount, Block, Identifier, Line, Listen, Origin, Switch, Whole, Word
+from bridge.settings.fields import Amount, Block, Identifier, Line, Listen, Network, Origin, Switch, Whole, Word
 
 
 class ProviderRules(Protocol):
@@ -43,6 +43,17 @@ class ServerSchema(Schema):
     )
     listen = Listen(load_default="127.0.0.1:8080", metadata=said("HOST:PORT to listen on."))
     workers = Whole(1, 64, load_default=1, metadata=said("Processes; more than 1 needs PostgreSQL."))
+    trusted_proxies = fields.List(
+        Network(),
+        load_default=list,
+        metadata=said("Reverse proxies, as addresses or networks, whose X-Forwarded-For names the client."),
+    )
+    webhooks_per_minute = Whole(
+        0,
+        10_000_000,
+        load_default=12_000,
+        metadata=said("Most webhooks of one source address, half of them at once; 0: no limit."),
+    )
 
 
 class PriceSchema(Schema):

@@ -221,14 +221,18 @@ class RunLog:
         with self.engine.connect() as connection:
             return [read_run(row) for row in connection.execute(query.order_by(runs.c.created).limit(limit))]
 
-    def oldest_unfinished(self) -> float | None:
-        """Return when the oldest unfinished run was created."""
-        query = sa.select(sa.func.min(runs.c.created)).where(
-            runs.c.status.in_([status.value for status in UNFINISHED])
+    def unfinished(self) -> dict[tuple[str, Status], tuple[int, float]]:
+        """Count unfinished runs by connection and status, each with when the oldest was created."""
+        query = (
+            sa.select(runs.c.connection, runs.c.status, sa.func.count(), sa.func.min(runs.c.created))
+            .where(runs.c.status.in_([status.value for status in UNFINISHED]))
+            .group_by(runs.c.connection, runs.c.status)
         )
         with self.engine.connect() as connection:
-            oldest: float | None = connection.scalar(query)
-            return oldest
+            return {
+                (name, Status(status)): (count, oldest)
+                for name, status, count, oldest in connection.execute(query)
+            }
 
     def spent(self, organization: str, since: float) -> tuple[float, Usage]:
         """Return known dollars and all tokens an organization used since an instant.

@@ -75,6 +75,12 @@ class Suggestions:
             rows = connection.execute(query.order_by(suggestions.c.created.desc()).limit(limit))
             return [Suggestion(**row._mapping) for row in rows]
 
+    def count_open(self) -> dict[str, int]:
+        """Count open suggestions by organization."""
+        query = sa.select(suggestions.c.organization, sa.func.count()).where(suggestions.c.state == "open")
+        with self.engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query.group_by(suggestions.c.organization))}
+
     def page(
         self,
         organizations: Collection[str],

@@ -19,6 +19,8 @@ from bridge.web import (
     tickets,
     webhooks,
 )
+from bridge.web.forwarded import Forwarded
+from bridge.web.ratelimit import SourceLimit
 
 BLUEPRINTS = (
     webhooks.blueprint,
@@ -38,10 +40,15 @@ def create_app(bridge: Bridge) -> Flask:
     app.extensions["bridge"] = bridge
     # Read one byte more than allowed, so that the webhook route itself answers 413 in its own form.
     app.config["MAX_CONTENT_LENGTH"] = 2 * 1024 * 1024
+    app.extensions["webhook_limit"] = SourceLimit(
+        lambda: bridge.settings.server.webhooks_per_minute, bridge.clock.monotonic
+    )
     sessions.install(app, bridge)
     pages.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.before_request(access.guard)
     app.after_request(headers.add)
+    # Flask's own way to hang middleware before an application.
+    vars(app)["wsgi_app"] = Forwarded(app.wsgi_app, lambda: bridge.settings.server.trusted_proxies)
     return app

@@ -28,8 +28,10 @@ class WebServer:
             threads=THREADS,
             connection_limit=CONNECTIONS,
             max_request_body_size=2 * 1024 * 1024,
+            max_request_header_size=64 * 1024,
             ident="psa-ai-bridge",
-            clear_untrusted_proxy_headers=True,
+            # `bridge.web.forwarded` reads them, from trusted proxies only, and takes them away.
+            clear_untrusted_proxy_headers=False,
         )
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()

@@ -5,10 +5,10 @@ A few wrong passwords cost nothing; after that every further failure doubles the
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 
 from bridge.store import Store
+from bridge.web.ratelimit import is_local
 
 LONGEST = 900.0
 FORGET = 3600.0
@@ -60,12 +60,5 @@ def _counted(user: str, source: str) -> tuple[tuple[str, Limit], ...]:
     return (
         (f"pair:{source}:{name}", PAIR),
         (f"user:{name}", USER),
-        (f"source:{source}", PROXY if _is_local(source) else SOURCE),
+        (f"source:{source}", PROXY if is_local(source) else SOURCE),
     )
-
-
-def _is_local(source: str) -> bool:
-    try:
-        return ipaddress.ip_address(source).is_loopback
-    except ValueError:
-        return False
