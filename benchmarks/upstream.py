@@ -255,6 +255,9 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
+    def close(self) -> None:
+        self._transport.abort()
+
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head, separator, rest = self._buffer.partition(b"\r\n\r\n")
@@ -288,10 +291,21 @@ class Connection(asyncio.Protocol):
 async def serve(world: World, started: Callable[[int], None]) -> None:
     """Serve on a free port of 127.0.0.1 until cancelled."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(world), "127.0.0.1", 0, backlog=512)
+    connections: list[Connection] = []
+
+    def connected() -> Connection:
+        connections.append(Connection(world))
+        return connections[-1]
+
+    server = await loop.create_server(connected, "127.0.0.1", 0, backlog=512)
     started(server.sockets[0].getsockname()[1])
-    async with server:
-        await server.serve_forever()
+    try:
+        async with server:
+            await server.serve_forever()
+    finally:
+        for connection in connections:
+            connection.close()
+        await asyncio.sleep(0)
 
 
 def main() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -56,6 +58,8 @@ class RunLog:
 
     engine: sa.Engine
     now: Callable[[], float]
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    """Threads that store webhooks in SQLite take turns here: SQLite itself lets them sleep and try again."""
 
     def open(
         self,
@@ -73,7 +77,8 @@ class RunLog:
         that round, so that the same request twice opens one run.
         """
         opened: list[Run] = []
-        with self.engine.begin() as connection:
+        turn = self.turn if self.engine.dialect.name == "sqlite" else nullcontext()
+        with turn, self.engine.begin() as connection:
             for ref in refs:
                 number = round_ or 1
                 if again and round_ is None:
