@@ -74,6 +74,51 @@ def test_numbers_and_switches_are_typed(file: File) -> None:
     assert (acme.ai.enabled, acme.ai.monthly_budget, acme.ai.primary.timeout_seconds) == (True, 100, 30)
 
 
+SSO = """\
+sso:
+  issuer: https://login.microsoftonline.com/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0/
+  client_id: 00000000-0000-0000-0000-000000000001
+  client_secret: env:SSO_CLIENT_SECRET
+  roles: {psa-bridge-owner: owner, psa-bridge-technician: technician}
+"""
+
+
+def test_single_sign_on_is_off_unless_it_is_there(file: File) -> None:
+    assert file.load(MINIMAL).sso is None
+    assert file.load("sso:\n" + MINIMAL).sso is None
+    assert file.errors("sso: {}\n" + MINIMAL)
+    sso = file.load(SSO + MINIMAL).sso
+    assert sso is not None
+    assert sso.issuer == "https://login.microsoftonline.com/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0"
+    assert sso.roles == {"psa-bridge-owner": "owner", "psa-bridge-technician": "technician"}
+    assert (sso.roles_claim, sso.name_claim, sso.default_role, sso.only) == (
+        "roles", "preferred_username", None, False,
+    )  # fmt: skip
+    assert file.load(SSO + "  only: yes\n" + MINIMAL).sso != sso
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("8eaef023-2b34-4da1-9baa-8bc8c9d6a490", "common", 'must name your tenant: "common" would let other'),
+        ("/v2.0/", "", "of Entra ID ends in /v2.0"),
+        ("https://login", "http://login", "must begin with https://"),
+        ("/v2.0/", "/v2.0/.well-known/openid-configuration", "is the part before /.well-known"),
+        ("/v2.0/", "/v2.0?x=1", "must not contain a query"),
+        ("env:SSO_CLIENT_SECRET", "literal", "must be a reference"),
+        ("-owner: owner", "-owner: root", '"root" is not one of owner, admin, technician'),
+        ("  roles: {psa-bridge-owner: owner, psa-bridge-technician: technician}\n", "", "nobody could sign in"),
+        ("sso:", "server: {public_url: http://bridge.lan}\nsso:", "needs a server.public_url that begins with"),
+    ],
+)
+def test_a_single_sign_on_that_cannot_work_or_is_too_open_is_refused(
+    file: File, right: str, wrong: str, told: str
+) -> None:
+    assert right in SSO
+    [error] = file.errors(SSO.replace(right, wrong) + MINIMAL)
+    assert told in error
+
+
 def test_everything_arrives(file: File) -> None:
     settings = file.load(
         """\

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 from marshmallow import Schema, fields
 
 from bridge.errors import ConfigError, ConfigErrors
-from bridge.settings import build, rules
+from bridge.settings import access, build, rules
 from bridge.settings.model import Organization, Settings
 from bridge.settings.schema import ProviderRules, root_schema
 from bridge.settings.shape import Problem, check, display, typed
@@ -93,6 +93,7 @@ def load(
         retention_days=loaded["retention_days"],
         platform_keys=loaded["platform"]["ai_keys"],
         organizations=organizations,
+        sso=access.sso(loaded["sso"]),
         origin=Origin(document, data, root, providers, organizations),
     )
 

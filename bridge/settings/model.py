@@ -219,6 +219,21 @@ class Organization:
 
 
 @dataclass(frozen=True)
+class SSO:
+    """Single sign-on by OpenID Connect. `client_secret` is a reference; `roles`: value of the claim -> role."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    label: str | None = None
+    roles_claim: str = "roles"
+    roles: Mapping[str, str] = field(default_factory=dict)
+    default_role: str | None = None
+    name_claim: str = "preferred_username"
+    only: bool = False
+
+
+@dataclass(frozen=True)
 class Settings:
     path: Path
     server: Server
@@ -227,6 +242,7 @@ class Settings:
     retention_days: int
     platform_keys: Mapping[str, str]
     organizations: Mapping[str, Organization]
+    sso: SSO | None = None
     origin: object = field(default=None, repr=False, compare=False)
     """What the file said and the schemas it was read with (`bridge.settings.load.Origin`), for overrides."""
 

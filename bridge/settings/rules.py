@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.reach import Reach, check_url
+from bridge.settings import access
 from bridge.settings.schema import ProviderRules
 from bridge.settings.shape import Problem, display
 from bridge.settings.yamlfile import KeyPath
@@ -105,6 +106,7 @@ def whole(data: object, providers: Providers, database_url: str) -> list[Problem
         found.append(
             Problem(("server", "workers"), "more than 1 needs PostgreSQL: SQLite serves one process only")
         )
+    found.extend(access.problems(block(data, "sso"), block(data, "server").get("public_url")))
     return found
 
 

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 
 from bridge.fields import Secret, Text, Url
 from bridge.reach import Reach
+from bridge.settings.access import SSOSchema
 from bridge.settings.blocks import (
     CategorizationSchema,
     ClientSchema,
@@ -253,6 +254,12 @@ def root_schema(adapters: Mapping[str, type[Schema]], providers: Mapping[str, Pr
                 load_default="prompts", metadata=said("Folder searched before the shipped templates.")
             ),
             "retention_days": Whole(1, 36_500, load_default=90, metadata=said("How long runs are kept.")),
+            "sso": fields.Nested(
+                SSOSchema(),
+                load_default=None,
+                allow_none=True,
+                metadata=said("Single sign-on to the console by OpenID Connect; left out: passwords only."),
+            ),
             "platform": nested(platform, "Shared by all organizations."),
             "organizations": fields.Dict(
                 keys=Identifier(),
