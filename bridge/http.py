@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,14 +27,17 @@ import urllib3
 from requests.auth import AuthBase
 
 from bridge import __version__
+from bridge.discretion import Sent
 from bridge.errors import AuthRejected, BridgeError, NotFound, PermanentError, TemporaryError
+from bridge.limits import RETRY_WITHIN as RETRY_WITHIN
+from bridge.limits import STANDING, Gate
+from bridge.limits import Limits as Limits
+from bridge.limits import RateBudget as RateBudget
 from bridge.reach import TRANSPORTS, ForbiddenError, Reach, check_url
 
 USER_AGENT = f"psa-ai-bridge/{__version__}"
 MAX_ANSWER = 32 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-RETRY_WITHIN = 20.0
-"""A Retry-After up to this many seconds is waited for here; a longer one goes to the workflow."""
 LONGEST_WAIT = 86_400.0
 """Seconds. An upstream that asks for more is asked again after a day."""
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
@@ -48,6 +52,7 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     content: bytes
+    sent: Callable[[], Sent] = field(default=Sent, repr=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -123,36 +128,6 @@ def clip(text: str, limit: int = 300) -> str:
     return folded if len(folded) <= limit else folded[: limit - 1] + "…"
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Client-side politeness: calls at once, and calls per minute (0: no budget)."""
-
-    concurrency: int = 4
-    per_minute: int = 0
-
-
-class RateBudget:
-    """A token bucket: at most `per_minute` calls in a minute, spread; refuses a wait longer than 20 s."""
-
-    def __init__(self, per_minute: int, *, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
-        self._interval = 60.0 / per_minute
-        self._burst = max(1, per_minute // 10)
-        self._sleep, self._clock = sleep, clock
-        self._lock = threading.Lock()
-        self._next = clock() - self._interval * self._burst
-
-    def take(self, where: str) -> None:
-        with self._lock:
-            now = self._clock()
-            start = max(self._next, now - self._interval * self._burst)
-            wait = start + self._interval - now
-            if wait > RETRY_WITHIN:
-                raise TemporaryError(where, "our own rate budget for this account is used up", retry_after=wait)
-            self._next = start + self._interval
-        if wait > 0:
-            self._sleep(wait)
-
-
 class _NoCookies(DefaultCookiePolicy):
     def __init__(self) -> None:
         super().__init__(allowed_domains=[])
@@ -173,7 +148,7 @@ class Http:
     auth: AuthBase | None = None
     judge: Judge = no_opinion
     words: Callable[[Reply], str] = lambda _reply: ""
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
     attempts: int = 3
@@ -181,7 +156,7 @@ class Http:
     clock: Callable[[], float] = time.monotonic
     observe: Callable[[str, int, float], None] = lambda _where, _status, _seconds: None
     _session: requests.Session = field(init=False, repr=False)
-    _gates: dict[str, threading.BoundedSemaphore] = field(default_factory=dict, init=False, repr=False)
+    _gates: dict[str, Gate] = field(default_factory=dict, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _budget: RateBudget | None = field(default=None, init=False, repr=False)
     _surroundings: dict[str, Mapping[str, Any]] = field(default_factory=dict, init=False, repr=False)
@@ -247,6 +222,9 @@ class Http:
             if self._budget:
                 self._budget.take(where)
             with self._gate(gate):
+                if method not in SAFE_METHODS:
+                    # Looked at last of all: the waits before may have been long.
+                    STANDING.check(where)
                 reply = self._exchange(
                     where, method, url, params, json, data, headers, authenticated, again,
                     read_timeout or self.read_timeout, max_bytes,
@@ -255,6 +233,8 @@ class Http:
             if reply.status not in accept:
                 error = self.judge(where, reply) or error_for(where, reply, self.words(reply))
             if error:
+                # Some errors come with a status that does not say so.
+                error.reword(reply.sent().taken_out_of(error.hint))
                 raise error
             return reply
 
@@ -274,8 +254,8 @@ class Http:
     @contextmanager
     def _gate(self, name: str) -> Iterator[None]:
         with self._lock:
-            gate = self._gates.setdefault(name, threading.BoundedSemaphore(self.limits.concurrency))
-        with gate:
+            gate = self._gates.setdefault(name, Gate(lambda: STANDING.share(self.limits.concurrency)))
+        with gate.passed():
             yield
 
     def _exchange(
@@ -312,7 +292,11 @@ class Http:
             with self._transmit(request, (self.connect_timeout, read_timeout)) as response:
                 status = response.status_code
                 content = self._read(where, response, max_bytes, started + read_timeout * 2)
-                return Reply(method, url, status, {k.lower(): v for k, v in response.headers.items()}, content)
+                told = {k.lower(): v for k, v in response.headers.items()}
+                asked = partial(Sent.of, request.headers, body, data, params)
+                if status >= 400:
+                    content = asked().taken_out_of_body(content)
+                return Reply(method, url, status, told, content, asked)
         except ForbiddenError as error:
             raise PermanentError(where, str(error)) from None
         except requests.exceptions.SSLError:

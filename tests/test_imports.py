@@ -86,7 +86,8 @@ ALLOWED = {
     "bridge.htmltext": (),
     "bridge.cleaning": ("bridge", "bridge.htmltext"),
     "bridge.fields": ("bridge.reach",),
-    "bridge.http": ("bridge", "bridge.errors", "bridge.reach"),
+    "bridge.http": ("bridge", "bridge.discretion", "bridge.errors", "bridge.limits", "bridge.reach"),
+    "bridge.limits": ("bridge.errors",),
     "bridge.records": ("bridge.model",),
     "bridge.prompts": (*NOUNS, "bridge.plaintext"),
     "bridge.answer": (*NOUNS, "bridge.answer_text", "bridge.plaintext"),
@@ -95,6 +96,7 @@ ALLOWED = {
     "bridge.policy": ("bridge.model", "bridge.settings.model"),
     "bridge.redaction": (),
     "bridge.logcontext": (),
+    "bridge.discretion": (),
 }
 
 
