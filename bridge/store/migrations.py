@@ -10,6 +10,7 @@ from bridge.errors import ConfigError
 from bridge.store.tables import (
     attempts,
     audit,
+    executors,
     metadata,
     prompts,
     replies,
@@ -17,6 +18,7 @@ from bridge.store.tables import (
     schema_version,
     sessions,
     signing,
+    takeovers,
     tokens,
 )
 
@@ -47,7 +49,11 @@ def _prompts(connection: sa.Connection) -> None:
     metadata.create_all(connection, tables=[prompts])
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first, _console, _api, _client, _prompts)
+def _executors(connection: sa.Connection) -> None:
+    metadata.create_all(connection, tables=[executors, takeovers])
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first, _console, _api, _client, _prompts, _executors)
 
 
 def migrate(engine: sa.Engine) -> None:

@@ -197,3 +197,26 @@ prompts = sa.Table(
     sa.Column("at", _INSTANT, nullable=False),
 )
 """Versions of templates written in the console; no text: back to the shipped one. The newest of a name holds."""
+
+executors = sa.Table(
+    "executors",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("boot", sa.String(32), nullable=False),
+    sa.Column("seen", _INSTANT, nullable=False),
+    sa.Column("patience", _INSTANT, nullable=False),
+    sa.Column("ready", sa.Boolean, nullable=False),
+)
+"""Working processes on PostgreSQL; `boot` tells two lives of one name apart, empty after an orderly end.
+
+A name not seen for `patience` seconds, by the database's clock, is taken for dead.
+"""
+
+takeovers = sa.Table(
+    "takeovers",
+    metadata,
+    sa.Column("job", sa.String(250), primary_key=True),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("at", _INSTANT, nullable=False),
+)
+"""How often a job was taken over from a dead process."""

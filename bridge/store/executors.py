@@ -1,0 +1,117 @@
+"""Which processes work, on PostgreSQL. Every instant is the database's, because machines' clocks differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from bridge.store.engine import insert_new, put
+from bridge.store.tables import executors, takeovers
+
+_NOW: sa.ColumnElement[float] = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Float)
+_ROSTER, _NAMES, _LAUNCH = 7281394052, 7281394, 7281394053
+KEEP_COUNTS = 7 * 86_400.0
+
+
+@dataclass(frozen=True)
+class Executors:
+    """The roster. Entering and being taken over exclude each other, so a job never has two owners by race."""
+
+    engine: sa.Engine
+
+    def seen(self, name: str) -> tuple[str, float] | None:
+        """Return a name's boot and when it was last seen."""
+        query = sa.select(executors.c.boot, executors.c.seen).where(executors.c.name == name)
+        with self.engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else (row.boot, row.seen)
+
+    def enter(self, name: str, boot: str, patience: float) -> None:
+        """Take a name; whoever had it before finds it gone at the next beat."""
+        row = {"boot": boot, "seen": _NOW, "patience": patience, "ready": False}
+        with self._locked() as connection:
+            put(connection, executors, {"name": name}, row)
+
+    def beat(self, name: str, boot: str, *, ready: bool) -> bool:
+        """Show a sign of life; False where the name was taken over."""
+        ours = sa.and_(executors.c.name == name, executors.c.boot == boot)
+        with self.engine.begin() as connection:
+            done = connection.execute(sa.update(executors).where(ours).values(seen=_NOW, ready=ready))
+            return bool(done.rowcount)
+
+    def leave(self, name: str, boot: str) -> None:
+        """End in order. The row stays for its time, so that a quick restart finds its own work."""
+        ours = sa.and_(executors.c.name == name, executors.c.boot == boot)
+        with self.engine.begin() as connection:
+            connection.execute(sa.update(executors).where(ours).values(boot="", ready=False))
+
+    def alive(self, *, ready: bool = False) -> int:
+        """Count the processes that are there; with `ready`, only those that work already."""
+        query = sa.select(sa.func.count()).where(executors.c.boot != "", ~_is_dead())
+        if ready:
+            query = query.where(executors.c.ready)
+        with self.engine.connect() as connection:
+            return connection.scalar(query) or 0
+
+    def names(self) -> set[str]:
+        with self.engine.connect() as connection:
+            return set(connection.scalars(sa.select(executors.c.name)))
+
+    def dead(self) -> list[str]:
+        """Return the names that have been silent for longer than they may."""
+        with self.engine.connect() as connection:
+            return list(connection.scalars(sa.select(executors.c.name).where(_is_dead())))
+
+    def expect(self, name: str, patience: float) -> None:
+        """Put down a name nobody has entered; if nobody does in time, it is dead."""
+        row = {"name": name, "boot": "", "seen": _NOW, "patience": patience, "ready": False}
+        with self._locked() as connection:
+            insert_new(connection, executors, row)
+
+    def bury(self, name: str, inherit: Callable[[sa.Connection], None]) -> bool:
+        """Take a dead process's work over by `inherit`, then forget the name; False where it lives after all."""
+        with self._locked() as connection:
+            query = sa.select(executors.c.name).where(executors.c.name == name, _is_dead())
+            if connection.scalar(query) is None:
+                return False
+            inherit(connection)
+            connection.execute(sa.delete(executors).where(executors.c.name == name))
+            connection.execute(sa.delete(takeovers).where(takeovers.c.at < _NOW - KEEP_COUNTS))
+        return True
+
+    @staticmethod
+    def count(connection: sa.Connection, jobs: Sequence[str]) -> dict[str, int]:
+        """Count one more takeover of each job; return how many there were before."""
+        query = sa.select(takeovers.c.job, takeovers.c.times).where(takeovers.c.job.in_(list(jobs)))
+        before = {row.job: row.times for row in connection.execute(query)}
+        for job in jobs:
+            put(connection, takeovers, {"job": job}, {"times": before.get(job, 0) + 1, "at": _NOW})
+        return {job: before.get(job, 0) for job in jobs}
+
+    @contextmanager
+    def launching(self) -> Iterator[None]:
+        """Let one process at a time bring the engine's own tables up to date."""
+        with self.engine.begin() as connection:
+            connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LAUNCH})"))
+            yield
+
+    def hold(self, connection: sa.Connection, name: str) -> bool:
+        """Hold a name on a connection for as long as that is open; False where another connection holds it.
+
+        The connection of a process that is killed closes at once, so its successor needs not wait.
+        """
+        statement = sa.text(f"SELECT pg_try_advisory_lock({_NAMES}, hashtext(:name))")
+        return bool(connection.scalar(statement, {"name": name}))
+
+    @contextmanager
+    def _locked(self) -> Iterator[sa.Connection]:
+        with self.engine.begin() as connection:
+            connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_ROSTER})"))
+            yield connection
+
+
+def _is_dead() -> sa.ColumnElement[bool]:
+    return executors.c.seen + executors.c.patience <= _NOW
