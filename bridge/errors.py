@@ -31,7 +31,15 @@ class BridgeError(Exception):
 
     def __init__(self, where: str, hint: str, *, status: int | None = None) -> None:
         self.where, self.hint, self.status = where, hint, status
-        super().__init__(f"{where}: {hint}" + (f" (HTTP {status})" if status else ""))
+        super().__init__(self._said())
+
+    def _said(self) -> str:
+        return f"{self.where}: {self.hint}" + (f" (HTTP {self.status})" if self.status else "")
+
+    def reword(self, hint: str) -> None:
+        """Say it in other words."""
+        self.hint = hint
+        self.args = (self._said(),)
 
 
 class WebhookRejected(BridgeError):
