@@ -15,6 +15,7 @@ from bridge.web import (
     pages,
     sessions,
     settings,
+    setup,
     suggestions,
     tickets,
     webhooks,
@@ -31,6 +32,7 @@ BLUEPRINTS = (
     suggestions.blueprint,
     tickets.blueprint,
     settings.blueprint,
+    setup.blueprint,
 )
 
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from bridge.errors import BridgeError
-from bridge.web import access, sessions, words
+from bridge.web import access, sessions, setup, words
 from bridge.web.current import the_bridge
 
 logger = logging.getLogger(__name__)
@@ -86,6 +86,8 @@ def _layout() -> dict[str, object]:
 def _navigation(person: sessions.Person) -> list[Entry]:
     open_ = len(the_bridge().store.suggestions.open(limit=100)) if _with_controls() else 0
     entries = [entry for entry in NAVIGATION if not entry.admins or (person.is_admin and access.shown())]
+    if person.role == "owner" and setup.is_due():
+        entries.append(Entry("setup.index", "Set-up"))
     return [
         Entry(entry.endpoint, entry.label, entry.admins, open_ if entry.endpoint == "suggestions.index" else 0)
         for entry in entries

@@ -7,19 +7,18 @@ import json
 from flask import flash, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from bridge.ai.providers import check_provider
 from bridge.amend import Stale, amend, document_of
 from bridge.app import Bridge
-from bridge.errors import BridgeError, ConfigErrors
-from bridge.model import Finding, Level
+from bridge.errors import ConfigErrors
+from bridge.model import Finding
 from bridge.settings.model import Organization
-from bridge.settings.overrides import overridden
 from bridge.web import access
 from bridge.web.current import the_bridge
 from bridge.web.settings import keys
-from bridge.web.settings.document import BOUND, Draft, draft, of_form
-from bridge.web.settings.fields import drop, get
+from bridge.web.settings.document import BOUND
+from bridge.web.settings.fields import drop
 from bridge.web.settings.frame import admins_only, blueprint, chosen, here
+from bridge.web.settings.saving import Ended, save, tried
 from bridge.web.settings.view import Page, differences, page
 
 PAGE = "settings.ai_ticketing"
@@ -37,31 +36,13 @@ def ai_ticketing() -> str:
 def save_ai_ticketing() -> Response | tuple[str, int]:
     """Save the form as the organization's document, unless somebody else was faster."""
     bridge, organization = the_bridge(), chosen()
-    held = document_of(bridge, organization.id)
-    if request.form.get("revision", "") != str(held.revision):
+    outcome = save(bridge, organization, request.form, access.someone().name)
+    if outcome.ended is Ended.LATE:
         return _too_late(bridge, organization)
-    made, problems = _checked(bridge, organization)
-    if made.errors or problems:
-        return _render(page(bridge, organization, request.form, made.errors, problems)), 422
-    if made.document == held.document:
-        flash("Nothing was changed.", "good")
-        return redirect(here(PAGE, organization), 303)
-    reference = str(get(made.document, ("ai", "api_key"))[1])
-    try:
-        if made.key:
-            keys.store(bridge, reference, made.key)
-        amend(bridge, organization.id, made.document, access.someone().name, seen=held.revision)
-    except (Stale, ConfigErrors):
-        # The key that was pasted belongs to a change that did not happen.
-        if made.key:
-            keys.vault_of(bridge).delete(reference.removeprefix("vault:"))
-        return _too_late(bridge, organization)
-    if made.key:
-        # The key before it stays until the next change, because another process may be using it this second.
-        keys.forget(bridge, organization.id, made.provider, json.dumps([made.document, dict(held.document)]))
-    elif made.cleared:
-        keys.forget(bridge, organization.id, made.provider, json.dumps(made.document))
-    flash("Saved. It holds from the next ticket on.", "good")
+    if outcome.ended is Ended.WRONG:
+        return _render(page(bridge, organization, request.form, outcome.errors, outcome.problems)), 422
+    saved = outcome.ended is Ended.SAVED
+    flash("Saved. It holds from the next ticket on." if saved else "Nothing was changed.", "good")
     return redirect(here(PAGE, organization), 303)
 
 
@@ -97,46 +78,20 @@ def reset_ai_ticketing() -> Response | tuple[str, int]:
 
 @blueprint.post("/ai-ticketing/test")
 @admins_only
-def test_ai_ticketing() -> Response | str | tuple[str, int]:
+def test_ai_ticketing() -> Response | str:
     """Ask the provider one made-up question with what is in the form; nothing is stored."""
     bridge, organization = the_bridge(), chosen()
-    made, problems = _checked(bridge, organization)
-    about = {name: text for name, text in made.errors.items() if name.startswith((f"{made.provider}.", "ai."))}
-    finding = None if about or problems else _tried(bridge, organization, made)
+    found = tried(bridge, organization, request.form)
     if request.accept_mimetypes.best == "application/json":
-        told = finding or Finding(Level.FAILED, "Not tested", " ".join([*about.values(), *problems]))
-        return jsonify(level=told.level.value, subject=told.subject, text=told.detail)
-    shown = page(bridge, organization, request.form, about, problems)
-    shown.finding = finding
+        return as_json(found.told())
+    shown = page(bridge, organization, request.form, found.errors, found.problems)
+    shown.finding = found.finding
     return _render(shown)
 
 
-def _checked(bridge: Bridge, organization: Organization) -> tuple[Draft, list[str]]:
-    """Return what the form asks for, checked by the same rules as the file."""
-    made = draft(bridge, organization, document_of(bridge, organization.id).document, request.form)
-    if made.key:
-        bridge.redactor.add(made.key)
-    try:
-        overridden(bridge.source.file(), organization.id, made.document)
-    except ConfigErrors as error:
-        found, others = of_form(error, made.provider)
-        # What the form itself said about a field is nearer to what was typed.
-        made.errors = {**found, **made.errors}
-        return made, others
-    return made, []
-
-
-def _tried(bridge: Bridge, organization: Organization, made: Draft) -> Finding:
-    candidate = overridden(bridge.source.file(), organization.id, made.document)
-    primary = candidate.ai.primary
-    try:
-        if made.key:
-            provider = bridge.asking.untried(candidate, primary, made.key)
-        else:
-            provider = bridge.asking.provider(candidate, primary)
-    except BridgeError as error:
-        return Finding(Level.FAILED, error.where, f"{error.hint}.")
-    return check_provider(provider, clock=bridge.clock.monotonic)
+def as_json(finding: Finding) -> Response:
+    """Answer the script of the page."""
+    return jsonify(level=finding.level.value, subject=finding.subject, text=finding.detail)
 
 
 def _too_late(bridge: Bridge, organization: Organization) -> tuple[str, int]:

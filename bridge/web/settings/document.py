@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,18 @@ from bridge.web.settings.fields import SPECS, Kind, Spec, drop, get, plain, put,
 
 OF_PROVIDER = ("base_url", "model", "api_version")
 BOUND = (*OF_PROVIDER, "api_key", "timeout_seconds", "options")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a form is about; a form that leaves the rest out leaves it as it is."""
+
+    specs: Sequence[Spec] = SPECS
+    provider: bool = True
+    clients: bool = True
+
+
+WHOLE = Parts()
 
 
 @dataclass
@@ -37,14 +49,23 @@ def below(bridge: Bridge, organization: str) -> dict[str, Entry]:
     return {entry.key: entry for entry in describe(bridge.source.file(), organization)}
 
 
-def draft(bridge: Bridge, organization: Organization, held: Mapping[str, Any], form: MultiDict[str, str]) -> Draft:
+def draft(
+    bridge: Bridge,
+    organization: Organization,
+    held: Mapping[str, Any],
+    form: MultiDict[str, str],
+    parts: Parts = WHOLE,
+) -> Draft:
     """Return the document a form describes. What equals the file is left to the file."""
     entries = below(bridge, organization.id)
     document = json.loads(json.dumps(held))
-    for spec in SPECS:
+    for spec in parts.specs:
         _set(document, spec, read(spec, form), entries[spec.key].value)
-    clients = _clients(organization_clients(document, entries), form)
-    _keep_if_other(document, ("clients",), clients, entries["clients"].value or [])
+    if parts.clients:
+        clients = _clients(organization_clients(document, entries), form)
+        _keep_if_other(document, ("clients",), clients, entries["clients"].value or [])
+    if not parts.provider:
+        return Draft(document, organization.ai.primary.provider)
     provider = form.get("ai.provider", "")
     made = Draft(document, provider)
     if provider not in PROVIDERS:

@@ -49,6 +49,44 @@
     });
   }
 
+  // The first ticket of the set-up: asked for every second until it is done, at most an hour.
+  for (const place of all("[data-result]")) {
+    let last = "";
+    const look = async (left) => {
+      let found = { found: false };
+      try {
+        const answer = await fetch(place.dataset.result, { headers: { Accept: "application/json" } });
+        if (answer.ok) found = await answer.json();
+      } catch { /* The next look may work. */ }
+      const seen = JSON.stringify(found);
+      if (found.found && seen !== last) {
+        last = seen;
+        const line = document.createElement("p");
+        const pill = document.createElement("span");
+        const link = document.createElement("a");
+        pill.className = `pill ${found.tone}`;
+        pill.textContent = found.status;
+        link.href = found.url;
+        link.textContent = `Ticket ${found.name}`;
+        line.append(pill, " ", link);
+        if (found.category) {
+          const path = document.createElement("b");
+          path.textContent = found.category;
+          line.append(": ", path);
+        }
+        place.replaceChildren(line);
+        if (found.reason) {
+          const reason = document.createElement("p");
+          reason.className = "reason";
+          reason.textContent = found.reason;
+          place.append(reason);
+        }
+      }
+      if (!found.done && left > 0) setTimeout(() => look(left - 1), 1000);
+    };
+    look(3600);
+  }
+
   for (const button of all("[data-add-row]")) {
     button.addEventListener("click", () => {
       const rows = button.parentElement.querySelector("[data-rows]");
