@@ -280,6 +280,45 @@ def test_a_changed_user_is_signed_out(store: Store) -> None:
     assert not store.users.remove("ann")
 
 
+def test_an_account_from_elsewhere_is_one_user_with_the_role_it_has_now(store: Store) -> None:
+    first = store.users.admit("ann@acme.example", "technician", "idp 1")
+    assert first is not None
+    assert (first.password, first.origin) == ("", "idp 1")
+    assert store.users.admit("ann@acme.example", "technician", "idp 1") == first == store.users.of_origin("idp 1")
+    raised = store.users.admit("ann@acme.example", "admin", "idp 1")
+    assert raised is not None
+    assert (raised.role, raised.epoch) == ("admin", first.epoch + 1)
+    renamed = store.users.admit("ann.smith@acme.example", "admin", "idp 1")
+    assert renamed is not None
+    assert [user.name for user in store.users.list()] == ["ann.smith@acme.example"]
+    assert store.users.of_origin("idp 2") is None
+
+
+def test_an_account_from_elsewhere_takes_nobodys_name(store: Store) -> None:
+    store.users.put("ann", "owner", "hash")
+    store.users.admit("bob", "technician", "idp 1")
+    for name in ("ann", "ANN", "bob", "Bob"):
+        assert store.users.admit(name, "owner", "idp 2") is None
+    assert [(user.name, user.role, user.password, user.origin) for user in store.users.list()] == [
+        ("ann", "owner", "hash", ""),
+        ("bob", "technician", "", "idp 1"),
+    ]
+
+
+def test_accounts_that_sign_in_at_once_are_one_user(store: Store) -> None:
+    results = at_once(*[lambda: store.users.admit("ann", "admin", "idp 1")] * 8)
+    assert {user.name for user in results} == {"ann"}
+    assert len(store.users.list()) == 1
+
+
+def test_a_user_who_is_added_again_does_not_inherit_a_session(store: Store) -> None:
+    store.users.put("ann", "owner", "hash")
+    token = store.sessions.open("ann", 1)
+    store.users.remove("ann")
+    store.users.put("ann", "technician", "hash")
+    assert store.sessions.get(token) is None
+
+
 def test_an_alarm_raised_many_times_is_one(store: Store, time: Time) -> None:
     results = at_once(*[lambda: store.alarms.set("budget:acme", "acme", "used up")] * 8)
     assert sorted(results) == [False] * 7 + [True]

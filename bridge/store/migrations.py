@@ -53,7 +53,12 @@ def _executors(connection: sa.Connection) -> None:
     metadata.create_all(connection, tables=[executors, takeovers])
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first, _console, _api, _client, _prompts, _executors)
+def _origin(connection: sa.Connection) -> None:
+    if "origin" not in {column["name"] for column in sa.inspect(connection).get_columns("users")}:
+        connection.execute(sa.text("ALTER TABLE users ADD COLUMN origin TEXT DEFAULT '' NOT NULL"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first, _console, _api, _client, _prompts, _executors, _origin)
 
 
 def migrate(engine: sa.Engine) -> None:

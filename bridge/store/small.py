@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bridge.store.engine import insert_new, put
-from bridge.store.tables import alarms, overrides, users, vault, watermarks
+from bridge.store.tables import alarms, overrides, sessions, users, vault, watermarks
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,14 @@ class VaultTable:
 
 @dataclass(frozen=True)
 class User:
-    """A console user. `epoch` is raised to end all sessions."""
+    """A console user. `epoch` is raised to end all sessions; `origin` is the account elsewhere, "" for our own."""
 
     name: str
     role: str
     password: str
     created: float
     epoch: int
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,44 @@ class Users:
                 epoch=users.c.epoch + 1,
             )
 
-    def remove(self, name: str) -> bool:
+    def admit(self, name: str, role: str, origin: str) -> User | None:
+        """Add or change the user of an account elsewhere; None where the name, in any case, is somebody else's.
+
+        A changed role ends the user's sessions. A changed name makes a new user in place of the old one.
+        """
         with self.engine.begin() as connection:
-            return bool(connection.execute(sa.delete(users).where(users.c.name == name)).rowcount)
+            known = [User(**row._mapping) for row in connection.execute(sa.select(users))]
+            if any(user.name.casefold() == name.casefold() and user.origin != origin for user in known):
+                return None
+            mine = [user for user in known if user.origin == origin]
+            if [(user.name, user.role) for user in mine] == [(name, role)]:
+                return mine[0]
+            for user in mine:
+                if user.name != name:
+                    self._remove(connection, user.name)
+            epoch = max((user.epoch for user in mine), default=0) + 1
+            admitted = User(name, role, "", self.now(), epoch, origin)
+            theirs = sa.and_(users.c.name == name, users.c.origin == origin)
+            changed = connection.execute(sa.update(users).where(theirs).values(role=role, epoch=epoch)).rowcount
+            if changed or insert_new(connection, users, vars(admitted)):
+                return admitted
+            # Somebody was faster: the same account in another window, or another user of that name.
+            row = connection.execute(sa.select(users).where(theirs)).one_or_none()
+            return None if row is None else User(**row._mapping)
+
+    def of_origin(self, origin: str) -> User | None:
+        with self.engine.connect() as connection:
+            row = connection.execute(sa.select(users).where(users.c.origin == origin)).first()
+        return None if row is None else User(**row._mapping)
+
+    def remove(self, name: str) -> bool:
+        """Remove a user with their sessions, so that a later user of that name does not inherit one."""
+        with self.engine.begin() as connection:
+            return self._remove(connection, name)
+
+    def _remove(self, connection: sa.Connection, name: str) -> bool:
+        connection.execute(sa.delete(sessions).where(sessions.c.user == name))
+        return bool(connection.execute(sa.delete(users).where(users.c.name == name)).rowcount)
 
 
 @dataclass(frozen=True)

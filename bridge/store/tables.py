@@ -94,6 +94,7 @@ users = sa.Table(
     sa.Column("password", sa.String(255), nullable=False, server_default=""),
     sa.Column("created", _INSTANT, nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("origin", sa.Text, nullable=False, server_default=""),
 )
 
 watermarks = sa.Table(
