@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions, WorkflowStatus
 from filelock import FileLock, Timeout
 
 from bridge.errors import ConfigError
 from bridge.logcontext import during
+from bridge.presence import PATIENCE, Presence
+from bridge.store.calls import Caller, Listener
 from bridge.store.engine import Durability, is_sqlite, open_engine, sqlite_path
+from bridge.store.executors import Executors
 from bridge.wakeup import Bell, Load
 
 logger = logging.getLogger(__name__)
@@ -67,6 +71,8 @@ class Engine:
     """Starts and stops the engine, and puts jobs into it. `run_jobs` False: a web-only or command process.
 
     `steps` are connections to share with the steps themselves; by default it opens its own.
+    On PostgreSQL several processes may work: one silent for `presumed_dead` seconds loses its work to the
+    others, and `superseded` is called.
     """
 
     url: str
@@ -79,25 +85,45 @@ class Engine:
     tick: bool = True
     run_jobs: bool = True
     steps: sa.Engine | None = None
+    presumed_dead: float = PATIENCE
+    superseded: Callable[[], None] = lambda: None
     _client: DBOSClient | None = field(default=None, init=False)
     _engines: list[sa.Engine] = field(default_factory=list, init=False)
     _lock: FileLock | None = field(default=None, init=False)
     _running: bool = field(default=False, init=False)
     _bell: Bell = field(default_factory=lambda: Bell(f"queue-worker-{TICKETS}"), init=False)
     _load: Load = field(default_factory=Load, init=False)
+    _presence: Presence | None = field(default=None, init=False)
+    _caller: Caller | None = field(default=None, init=False)
+    _listener: Listener | None = field(default=None, init=False)
 
     def start(self) -> None:
         """Open the engine; with `run_jobs`, recover what a killed process left and begin to work."""
         global _current
         _current = self
-        if self.run_jobs:
-            self._launch()
         web = self._open(Durability.ACKNOWLEDGED)
+        if not is_sqlite(self.url):
+            self._join(Executors(web))
+        if self.run_jobs:
+            with nullcontext() if is_sqlite(self.url) else Executors(web).launching():
+                self._launch()
         self._client = DBOSClient(
             system_database_engine=web,
             serializer=DBOSPortableJSONSerializer(),
             retry_connection_errors=False,
         )
+        if self._presence is not None:
+            self._presence.ready()
+
+    def _join(self, executors: Executors) -> None:
+        """Become one of several processes."""
+        self._caller = Caller(executors.engine)
+        if self.run_jobs:
+            name = self.executor or default_executor()
+            presence = Presence(executors, self, name, patience=self.presumed_dead, lost=self.superseded)
+            presence.enter()
+            self._presence = presence
+            self._listener = Listener(executors.engine, self._bell.ring)
 
     def _open(self, durability: Durability) -> sa.Engine:
         engine = open_engine(self.url, durability, pool_size=2)
@@ -134,10 +160,14 @@ class Engine:
         DBOS.launch()
         self._running = True
         self._bell.hang(instance.background_thread_stop_events)
+        alone = is_sqlite(self.url)
         DBOS.register_queue(
             TICKETS,
             worker_concurrency=self.slots,
-            partition_concurrency=self.per_organization,
+            # Counted per process where there are several: to count over all of them, they would have to queue
+            # for each other at every look, and each adds slots anyway.
+            partition_concurrency=self.per_organization if alone else None,
+            partition_worker_concurrency=None if alone else self.per_organization,
             polling_interval_sec=self.poll_seconds,
             on_conflict="always_update",
         )
@@ -155,12 +185,13 @@ class Engine:
     def stop(self, *, seconds: float = 10.0) -> None:
         """Stop taking jobs, give running steps a moment, close. Unfinished jobs resume at the next start."""
         global _current
-        if self._client is not None:
-            self._client.destroy()
-            self._client = None
         if self._running:
             DBOS.destroy(workflow_completion_timeout_sec=int(seconds))
             self._running = False
+        self._part()
+        if self._client is not None:
+            self._client.destroy()
+            self._client = None
         for engine in self._engines:
             engine.dispose()
         self._engines.clear()
@@ -169,6 +200,15 @@ class Engine:
             self._lock = None
         if _current is self:
             _current = None
+
+    def _part(self) -> None:
+        """Leave the other processes. Comes last, because until then this one still works."""
+        for member in (self._caller, self._listener):
+            if member is not None:
+                member.stop()
+        if self._presence is not None:
+            self._presence.leave()
+        self._caller = self._listener = self._presence = None
 
     def enqueue(
         self,
@@ -192,6 +232,8 @@ class Engine:
     def wake(self) -> None:
         """Let the queue look for jobs now; to be called once the transaction of `enqueue` is committed."""
         self._bell.ring()
+        if self._caller is not None:
+            self._caller.call()
 
     def run(self, job: dict[str, Any], state: dict[str, Any]) -> str:
         """Carry one job through its steps; where it gives back a slot that others wait for, wake the queue."""
@@ -272,6 +314,33 @@ class Engine:
         done = [step["function_id"] for step in steps]
         start = min(failed) if failed else max(done, default=0) + 1
         client.rewind_workflow(job, start_step=start, queue_name=TICKETS, queue_partition_key=organization)
+
+    def holders(self) -> set[str]:
+        """Return the executors that have begun jobs."""
+        return {str(job.executor_id) for job in self._begun() if job.executor_id}
+
+    def running(self, executor: str) -> list[str]:
+        """Return the jobs an executor has begun and not ended."""
+        return [job.workflow_id for job in self._begun(executor)]
+
+    def _begun(self, executor: str | None = None) -> list[WorkflowStatus]:
+        return self._the_client().list_workflows(
+            status="PENDING", executor_id=executor, load_input=False, load_output=False
+        )
+
+    def hand_on(self, jobs: Sequence[str]) -> None:
+        """Enqueue begun jobs for whoever is free; steps whose results are stored are not repeated."""
+        client = self._the_client()
+        begun = client.list_workflows(workflow_ids=list(jobs), load_input=False, load_output=False)
+        for queue in {job.queue_name for job in begun}:
+            client.resume_workflows(
+                [job.workflow_id for job in begun if job.queue_name == queue], queue_name=queue
+            )
+        self.wake()
+
+    def give_up(self, jobs: Sequence[str]) -> None:
+        """End begun jobs; the watch over stuck runs finds theirs and shows them to a person."""
+        self._the_client().cancel_workflows(list(jobs))
 
     def _the_client(self) -> DBOSClient:
         assert self._client is not None, "the engine is not started"

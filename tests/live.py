@@ -25,8 +25,11 @@ QUICK = Patience(delays=(0.05,) * 6, partial=3, paused=0.05)
 class Live:
     """The world and the bridge beside it. `restart` closes the bridge and opens a new one on the same database."""
 
-    def __init__(self, folder: Path, psas: Sequence[str], patience: Patience, **organization: Any) -> None:
+    def __init__(
+        self, folder: Path, psas: Sequence[str], patience: Patience, database: str = "", **organization: Any
+    ) -> None:
         self.folder, self.patience = folder, patience
+        self.database = database or f"sqlite:///{(folder / 'bridge.db').as_posix()}"
         self.world = PracticeWorld(psas).start()
         self._kept = {name: os.environ.get(name) for name in self.world.secrets()}
         os.environ.update(self.world.secrets())
@@ -39,11 +42,7 @@ class Live:
 
     def configure(self, **organization: Any) -> None:
         """Write the configuration anew; the bridge sees it within a second."""
-        self.config.write_text(
-            self.world.config(
-                database=f"sqlite:///{(self.folder / 'bridge.db').as_posix()}", public_url=self.url, **organization
-            )
-        )
+        self.config.write_text(self.world.config(database=self.database, public_url=self.url, **organization))
 
     def open(self) -> None:
         self.bridge = Bridge(self.config, patience=self.patience, poll_seconds=0.02, tick=False)
@@ -105,10 +104,14 @@ def internal(view: TicketView) -> list[str]:
 
 @contextmanager
 def live(
-    folder: Path, psas: Sequence[str] = ("connectwise",), patience: Patience = QUICK, **organization: Any
+    folder: Path,
+    psas: Sequence[str] = ("connectwise",),
+    patience: Patience = QUICK,
+    database: str = "",
+    **organization: Any,
 ) -> Iterator[Live]:
     """Open a world and a bridge, and close both whatever happens."""
-    world = Live(folder, psas, patience, **organization)
+    world = Live(folder, psas, patience, database, **organization)
     try:
         yield world
     finally:

@@ -14,6 +14,7 @@ from bridge.store.tables import executors, takeovers
 _NOW: sa.ColumnElement[float] = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Float)
 _ROSTER, _NAMES, _LAUNCH = 7281394052, 7281394, 7281394053
 KEEP_COUNTS = 7 * 86_400.0
+Count = Callable[[Sequence[str]], dict[str, int]]
 
 
 @dataclass(frozen=True)
@@ -71,25 +72,19 @@ class Executors:
         with self._locked() as connection:
             insert_new(connection, executors, row)
 
-    def bury(self, name: str, inherit: Callable[[sa.Connection], None]) -> bool:
-        """Take a dead process's work over by `inherit`, then forget the name; False where it lives after all."""
+    def bury(self, name: str, inherit: Callable[[Count], None]) -> bool:
+        """Take a dead process's work over by `inherit`, then forget the name; False where it lives after all.
+
+        `inherit` is given a function that counts one more takeover of jobs and returns how many there were before.
+        """
         with self._locked() as connection:
             query = sa.select(executors.c.name).where(executors.c.name == name, _is_dead())
             if connection.scalar(query) is None:
                 return False
-            inherit(connection)
+            inherit(lambda jobs: _count(connection, jobs))
             connection.execute(sa.delete(executors).where(executors.c.name == name))
             connection.execute(sa.delete(takeovers).where(takeovers.c.at < _NOW - KEEP_COUNTS))
         return True
-
-    @staticmethod
-    def count(connection: sa.Connection, jobs: Sequence[str]) -> dict[str, int]:
-        """Count one more takeover of each job; return how many there were before."""
-        query = sa.select(takeovers.c.job, takeovers.c.times).where(takeovers.c.job.in_(list(jobs)))
-        before = {row.job: row.times for row in connection.execute(query)}
-        for job in jobs:
-            put(connection, takeovers, {"job": job}, {"times": before.get(job, 0) + 1, "at": _NOW})
-        return {job: before.get(job, 0) for job in jobs}
 
     @contextmanager
     def launching(self) -> Iterator[None]:
@@ -97,14 +92,6 @@ class Executors:
         with self.engine.begin() as connection:
             connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LAUNCH})"))
             yield
-
-    def hold(self, connection: sa.Connection, name: str) -> bool:
-        """Hold a name on a connection for as long as that is open; False where another connection holds it.
-
-        The connection of a process that is killed closes at once, so its successor needs not wait.
-        """
-        statement = sa.text(f"SELECT pg_try_advisory_lock({_NAMES}, hashtext(:name))")
-        return bool(connection.scalar(statement, {"name": name}))
 
     @contextmanager
     def _locked(self) -> Iterator[sa.Connection]:
@@ -115,3 +102,45 @@ class Executors:
 
 def _is_dead() -> sa.ColumnElement[bool]:
     return executors.c.seen + executors.c.patience <= _NOW
+
+
+def _count(connection: sa.Connection, jobs: Sequence[str]) -> dict[str, int]:
+    query = sa.select(takeovers.c.job, takeovers.c.times).where(takeovers.c.job.in_(list(jobs)))
+    before = {row.job: row.times for row in connection.execute(query)}
+    for job in jobs:
+        put(connection, takeovers, {"job": job}, {"times": before.get(job, 0) + 1, "at": _NOW})
+    return {job: before.get(job, 0) for job in jobs}
+
+
+class Hold:
+    """A name held on a connection for as long as that is open, so by one live process at most.
+
+    The connection of a process that is killed closes at once; its successor needs not wait.
+    """
+
+    def __init__(self, engine: sa.Engine, name: str) -> None:
+        self._engine, self._name = engine, name
+        self._connection: sa.Connection | None = None
+
+    def held(self) -> bool:
+        """Hold the name if it is free; tell whether it is held here. A connection that broke is made anew."""
+        try:
+            if self._connection is not None:
+                self._connection.execute(sa.text("SELECT 1"))
+                return True
+            self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            self._connection.detach()
+            statement = sa.text(f"SELECT pg_try_advisory_lock({_NAMES}, hashtext(:name))")
+            if self._connection.scalar(statement, {"name": self._name}):
+                return True
+        except sa.exc.DBAPIError:
+            self.release()
+            raise
+        self.release()
+        return False
+
+    def release(self) -> None:
+        """Let the name go."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
