@@ -22,6 +22,7 @@ LONGEST = 256 * 1024
 CREDENTIAL = re.compile(r"pass|secret|token|key|code|credential|auth|cookie", re.IGNORECASE)
 HARMLESS = frozenset({"accept", "user-agent", "content-type"})
 _WORD = re.compile(r"\w+")
+_ESCAPE = re.compile(r'\\+(?:[nrtbf"/]|u[0-9a-fA-F]{4})')
 
 
 @dataclass
@@ -57,7 +58,8 @@ class Sent:
         """Return a text without quotations of the request."""
         for value in sorted(self.credentials, key=len, reverse=True):
             text = text.replace(value, TAKEN)
-        found = list(_WORD.finditer(text))
+        # A quotation within a quotation has its line breaks escaped; as part of a word they would hide it.
+        found = list(_WORD.finditer(_ESCAPE.sub(lambda escape: " " * len(escape[0]), text)))
         words = [match[0].casefold() for match in found]
         spans: list[list[int]] = []
         for at in range(len(words) - STRETCH + 1):

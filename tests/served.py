@@ -57,11 +57,12 @@ class Served:
         if self.process is not None and self.process.poll() is None:
             self.kill()
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run another psa-bridge command on the same configuration."""
         return subprocess.run(
             [sys.executable, "-m", "bridge.cli", "--config", str(self.config), *arguments],
             env=self.env,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=60,

@@ -25,6 +25,13 @@ def test_quotations_go_and_the_rest_stays() -> None:
     assert sent.taken_out_of(said) == left
 
 
+def test_a_quotation_within_a_quotation_goes_too() -> None:
+    sent = Sent.of({}, {"content": "Title:\nVPN down again today\nText:\nsee above"})
+    assert sent.taken_out_of(r'bad: {"content": "Title:\nVPN down again today\nText:\nsee above"}') == (
+        f'bad: {{"content": "{TAKEN}"}}'
+    )
+
+
 @pytest.mark.parametrize(
     "said",
     [
