@@ -84,8 +84,9 @@ class Prompts:
     """
 
     def __init__(self, folder: Path | None, written: Callable[[], Mapping[str, str]] = dict) -> None:
-        self.folders = [folder] if folder is not None else []
-        self.folders.append(shipped("prompts"))
+        ours = shipped("prompts")
+        # In a checkout the operator's folder may be the one that ships; nothing in it is the operator's then.
+        self.folders = [ours] if folder is None or folder.resolve() == ours.resolve() else [folder, ours]
         loader = _Folders([str(path) for path in self.folders], written)
         self._prompts = _environment(loader)
         self._notes = _environment(loader)

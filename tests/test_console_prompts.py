@@ -254,6 +254,13 @@ def test_the_store_keeps_versions_in_order_and_refuses_a_stale_one(tmp_path: Pat
         store.close()
 
 
+def test_in_a_checkout_the_shipped_folder_is_not_the_operators(console: Site, adam: FlaskClient) -> None:
+    console.configure(lambda file: file.update(prompts=str(shipped("prompts"))))
+    assert "Shipped" in adam.get(SENTIMENT).text
+    saved(adam, prompt(system="Console."))
+    assert rendered(console.bridge) == "Console."
+
+
 def test_a_text_that_appears_while_the_shipped_one_is_in_use_is_noticed() -> None:
     written: dict[str, str] = {}
     prompts = Prompts(None, lambda: written)

@@ -14,7 +14,7 @@ from bridge.errors import BridgeError, ConfigError
 from bridge.model import Capability, TicketRef
 from bridge.plaintext import Ours
 from bridge.prompt_samples import problems, sample
-from bridge.prompts import CONSOLE, NOTES, Prompts
+from bridge.prompts import CONSOLE, NOTES, Prompts, shipped
 from bridge.store.audit import PROMPT
 from bridge.store.prompts import Version
 from bridge.triage.decide import compose
@@ -153,8 +153,7 @@ def _origin(name: str) -> Origin:
     _source, path = the_bridge().prompts().source(file)
     if path == CONSOLE / file:
         return Origin("console", version=the_bridge().store.prompts.history(file)[0])
-    own = the_bridge().settings.prompts
-    return Origin("file", str(path)) if own.is_dir() and path.is_relative_to(own) else Origin("shipped")
+    return Origin("shipped") if path == shipped("prompts") / file else Origin("file", str(path))
 
 
 def _candidate(name: str, text: str) -> Prompts:
