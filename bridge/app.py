@@ -34,6 +34,7 @@ from bridge.settings.model import Connection, Organization, Provider, Settings
 from bridge.settings.source import Source
 from bridge.store import Store
 from bridge.store.engine import is_sqlite
+from bridge.store.prompts import LastKnown
 from bridge.triage import Desk
 from bridge.workflow import Engine, Patience
 from psa_adapters import ADAPTERS
@@ -159,7 +160,7 @@ class Bridge:
         folder = self.settings.prompts
         # The folder may appear while the service runs.
         own = folder if folder.is_dir() else None
-        return self._prompts.get("prompts", own, lambda: Prompts(own, self.store.prompts.texts))
+        return self._prompts.get("prompts", own, lambda: Prompts(own, LastKnown(self.store.prompts)))
 
     def asker(self, organization: Organization, capability: Capability) -> Budgeted:
         """Return the AI of an organization for a capability; NotUsable where nothing can be asked."""

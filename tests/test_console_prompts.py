@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from bridge.app import Bridge
@@ -15,6 +16,7 @@ from bridge.prompt_samples import sample
 from bridge.prompts import NOTES, PROMPTS, Prompts, shipped
 from bridge.store import Store
 from bridge.store.audit import PROMPT
+from bridge.store.prompts import LastKnown
 from bridge.web.settings.template_rules import broken
 from tests.console_forms import Form, form
 from tests.console_world import Site, site
@@ -252,6 +254,21 @@ def test_the_store_keeps_versions_in_order_and_refuses_a_stale_one(tmp_path: Pat
         assert [version.text for version in store.prompts.history("a")] == ["three", None, "one"]
     finally:
         store.close()
+
+
+def test_while_the_database_cannot_be_read_the_last_texts_hold(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/b.db")
+    store.prompts.add("a", "one", "x", seen=0)
+    known = LastKnown(store.prompts)
+    assert known() == {"a": "one"}
+    store.close()
+    for file in tmp_path.iterdir():
+        file.unlink()
+    # A folder of that name cannot be opened as a database, whoever tries.
+    (tmp_path / "b.db").mkdir()
+    assert known() == {"a": "one"}
+    with pytest.raises(OperationalError):
+        LastKnown(store.prompts)()
 
 
 def test_in_a_checkout_the_shipped_folder_is_not_the_operators(console: Site, adam: FlaskClient) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.store.engine import insert_new
+from bridge.store.engine import insert_new, is_unavailable
 from bridge.store.tables import prompts
 
 
@@ -50,3 +51,22 @@ class PromptVersions:
             if connection.scalar(newest) != seen:
                 return None
             return seen + 1 if insert_new(connection, prompts, row) else None
+
+
+class LastKnown:
+    """The templates that hold now; while the database cannot be read, those that held last.
+
+    A ticket must not get an error note because one look at the templates came at a bad moment.
+    """
+
+    def __init__(self, versions: PromptVersions) -> None:
+        self._versions = versions
+        self._texts: Mapping[str, str] | None = None
+
+    def __call__(self) -> Mapping[str, str]:
+        try:
+            self._texts = self._versions.texts()
+        except SQLAlchemyError as error:
+            if self._texts is None or not is_unavailable(error):
+                raise
+        return self._texts
