@@ -15,8 +15,8 @@ import requests
 class Served:
     """`psa-bridge serve` on one configuration. Every start must be ended with `kill` or `stop`."""
 
-    def __init__(self, config: Path, url: str, secrets: dict[str, str]) -> None:
-        self.config, self.url = config, url
+    def __init__(self, config: Path, url: str, secrets: dict[str, str], *options: str) -> None:
+        self.config, self.url, self.options = config, url, options
         self.env = {**os.environ, **secrets, "PYTHONWARNINGS": "default"}
         self.log = config.with_name("serve.log")
         self.process: subprocess.Popen[bytes] | None = None
@@ -24,7 +24,7 @@ class Served:
     def start(self, *, seconds: float = 30) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bridge.cli", "--config", str(self.config), "serve"],
+                [sys.executable, "-m", "bridge.cli", "--config", str(self.config), "serve", *self.options],
                 env=self.env,
                 stdout=log,
                 stderr=log,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import random
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from bridge.cli.demo import free_port
 from bridge.simulator.launch import PracticeWorld
@@ -18,7 +19,7 @@ from bridge.simulator.world import PracticeTicket
 from tests.live import internal
 from tests.served import Served
 
-KILLS = 6
+KILLS = {"sqlite": 6, "postgresql": 3}
 
 
 @pytest.fixture
@@ -29,16 +30,13 @@ def world() -> Iterator[PracticeWorld]:
 
 
 @pytest.fixture
-def served(world: PracticeWorld, tmp_path: Path) -> Iterator[Served]:
+def served(world: PracticeWorld, tmp_path: Path, database: str) -> Iterator[Served]:
+    """The server on each database; on PostgreSQL with two worker processes beside it."""
     url = f"http://127.0.0.1:{free_port()}"
     config = tmp_path / "bridge.yaml"
-    config.write_text(
-        world.config(
-            database=f"sqlite:///{(tmp_path / 'bridge.db').as_posix()}",
-            listen=url.removeprefix("http://"),
-            public_url=url,
-        )
-    )
+    document = json.loads(world.config(database=database, listen=url.removeprefix("http://"), public_url=url))
+    document["server"]["workers"] = 1 if database.startswith("sqlite:") else 2
+    config.write_text(json.dumps(document))
     server = Served(config, url, world.secrets())
     server.start()
     world.subscribe(url)
@@ -48,10 +46,10 @@ def served(world: PracticeWorld, tmp_path: Path) -> Iterator[Served]:
 
 def statuses(served: Served) -> dict[str, str]:
     """Read the run log as an operator with a database tool would."""
-    with sqlite3.connect(served.config.with_name("bridge.db"), timeout=30) as database:
-        rows = database.execute("select id, status from runs").fetchall()
-    database.close()
-    return dict(rows)
+    database = json.loads(served.config.read_text())["database"]
+    engine = sa.create_engine(database, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        return {row.id: row.status for row in connection.execute(sa.text("select id, status from runs"))}
 
 
 def wait_until_done(served: Served, tickets: int, seconds: float) -> dict[str, str]:
@@ -79,7 +77,7 @@ def test_killed_again_and_again_every_ticket_ends_with_one_decision_one_write_an
         ("lost", {}),
     ]
     filed: list[tuple[str, str]] = []
-    for kill in range(KILLS):
+    for kill in range(KILLS[json.loads(served.config.read_text())["database"].split(":")[0].split("+")[0]]):
         for key, psa in world.psas.items():
             for _ in range(2):
                 kind, what = rng.choice(faults)
@@ -130,6 +128,7 @@ def test_sigterm_ends_orderly_and_the_next_start_finishes_the_work(world: Practi
     assert [len(internal(psa.look(ticket))) for ticket in tickets] == [1] * len(tickets)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_second_server_on_the_same_sqlite_file_refuses_to_start(served: Served) -> None:
     second = served.run("serve")
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bridge.cli.fleet import Fleet, when_stdin_ends, worker_command
 from bridge.cli.frame import Frame, pass_frame
 from bridge.cli.signals import until_signalled
 from bridge.errors import BridgeError, ConfigError, PermanentError
@@ -36,6 +39,14 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="What is logged.",
         ),
         click.option("--log-json", is_flag=True, help="Log one JSON object per line."),
+        click.option(
+            "--presumed-dead",
+            type=click.FloatRange(min=1.0),
+            default=60.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="PostgreSQL: after this long without a sign of life others take a process's work over.",
+        ),
     ):
         command = option(command)
     return command
@@ -44,15 +55,52 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @_options
 @pass_frame
-def serve(frame: Frame, log_json: bool, log_level: str, name: str) -> None:
+def serve(frame: Frame, log_json: bool, log_level: str, name: str, presumed_dead: float) -> None:
     """Run the web server and the workers until SIGTERM or Ctrl-C.
 
-    Logs go to stderr, one line per event. With SQLite one process may serve a database; with PostgreSQL add
-    `psa-bridge worker` on further machines.
+    Logs go to stderr, one line per event. With SQLite one process may serve a database; with PostgreSQL
+    `server.workers` processes work beside the web server, and `psa-bridge worker` adds further machines.
     """
     with frame.bridge(service=True, log_json=log_json, log_level=log_level.upper()) as bridge:
         bridge.engine.executor = name
-        _serve(bridge)
+        bridge.engine.presumed_dead = presumed_dead
+        workers = bridge.settings.server.workers
+        if workers == 1:
+            _serve(bridge)
+            return
+        from bridge.workflow import default_executor
+
+        bridge.engine.run_jobs = False
+        options = ["--log-level", log_level, "--presumed-dead", str(presumed_dead)]
+        options += ["--log-json"] if log_json else []
+        names = [f"{name or default_executor()}-{number}" for number in range(1, workers + 1)]
+        fleet = Fleet([worker_command(str(frame.path), one, *options) for one in names])
+        fleet.start()
+        try:
+            with until_signalled() as stopped:
+                ready = _wait_for_workers(bridge, stopped)
+            if ready:
+                _serve(bridge)
+        finally:
+            fleet.stop()
+
+
+def _wait_for_workers(bridge: Bridge, stopped: threading.Event) -> bool:
+    """Wait for the first worker, which brings the engine's tables up to date; False where a signal came first."""
+    from bridge.store.executors import Executors
+
+    roster, until = Executors(bridge.store.engine), time.monotonic() + 120.0
+    while not roster.alive(ready=True):
+        if time.monotonic() > until:
+            raise PermanentError("serve", "no worker process became ready; the log says why")
+        if stopped.wait(0.1):
+            return False
+    return True
+
+
+SUPERSEDED = PermanentError(
+    "worker", "this process gave no sign of life for too long; others have its work now, so it must start anew"
+)
 
 
 def _serve(bridge: Bridge) -> None:
@@ -65,6 +113,13 @@ def _serve(bridge: Bridge) -> None:
         for server in servers:
             server.stop()
 
+    superseded = threading.Event()
+
+    def end() -> None:
+        superseded.set()
+        stop()
+
+    bridge.engine.superseded = end
     with until_signalled(stop) as stopped:
         bridge.start()
         listen = bridge.settings.server.listen
@@ -75,10 +130,12 @@ def _serve(bridge: Bridge) -> None:
             raise PermanentError("serve", f"cannot listen on {listen}: {reason}; change server.listen") from None
         servers.append(web)
         _announce(bridge, f"http://{listen.rpartition(':')[0]}:{web.port}")
-        if stopped.is_set():
+        if stopped.is_set() or superseded.is_set():
             # The signal came before there was a server to stop.
             web.stop()
         web.run()
+    if superseded.is_set():
+        raise SUPERSEDED
     logger.info("stopping: no more requests; running steps are finished, the rest resumes at the next start")
 
 
@@ -99,12 +156,6 @@ def _announce(bridge: Bridge, listening: str) -> None:
         logger.warning("no connection is enabled, so nothing will run; set `enabled: true` on one")
     for inactive in bridge.readiness().detail.get("inactive", ()):
         logger.warning("inactive: %s", inactive)
-    if settings.server.workers > 1:
-        logger.warning(
-            "server.workers is %d, but this version serves with one process; start `psa-bridge worker --name …` "
-            "for each further one",
-            settings.server.workers,
-        )
 
 
 def _warn_of_credentials(bridge: Bridge, connection: Connection) -> None:
@@ -116,8 +167,9 @@ def _warn_of_credentials(bridge: Bridge, connection: Connection) -> None:
 
 @click.command()
 @_options
+@click.option("--attached", is_flag=True, hidden=True, help="End when the standard input does.")
 @pass_frame
-def worker(frame: Frame, log_json: bool, log_level: str, name: str) -> None:
+def worker(frame: Frame, log_json: bool, log_level: str, name: str, presumed_dead: float, attached: bool) -> None:
     """Run workers without the web server, on a further machine, until SIGTERM or Ctrl-C. Needs PostgreSQL."""
     from bridge.store.engine import is_sqlite
 
@@ -128,8 +180,20 @@ def worker(frame: Frame, log_json: bool, log_level: str, name: str) -> None:
                 file=str(frame.path),
             )
         bridge.engine.executor = name
+        bridge.engine.presumed_dead = presumed_dead
+        superseded = threading.Event()
         with until_signalled() as stopped:
+
+            def end() -> None:
+                superseded.set()
+                stopped.set()
+
+            bridge.engine.superseded = end
+            if attached:
+                when_stdin_ends(stopped.set)
             bridge.start()
             logger.info("working; Ctrl-C or SIGTERM stops")
             stopped.wait()
+        if superseded.is_set():
+            raise SUPERSEDED
         logger.info("stopping: running steps are finished, the rest resumes elsewhere or at the next start")

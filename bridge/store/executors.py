@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from bridge.store.engine import insert_new, put
 from bridge.store.tables import executors, takeovers
 
 _NOW: sa.ColumnElement[float] = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Float)
-_ROSTER, _NAMES, _LAUNCH = 7281394052, 7281394, 7281394053
+_ROSTER, _NAMES, _LAUNCH = 7281394052, 7281394, 7281395
 KEEP_COUNTS = 7 * 86_400.0
 Count = Callable[[Sequence[str]], dict[str, int]]
 
@@ -88,10 +89,18 @@ class Executors:
 
     @contextmanager
     def launching(self) -> Iterator[None]:
-        """Let one process at a time bring the engine's own tables up to date."""
-        with self.engine.begin() as connection:
-            connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LAUNCH})"))
+        """Let one process at a time bring the engine's own tables up to date.
+
+        Others look again and again instead of waiting inside a statement: the engine builds indexes concurrently,
+        and PostgreSQL lets that wait for every statement under way.
+        """
+        hold = Hold(self.engine, "", _LAUNCH)
+        while not hold.held():
+            time.sleep(0.1)
+        try:
             yield
+        finally:
+            hold.release()
 
     @contextmanager
     def _locked(self) -> Iterator[sa.Connection]:
@@ -118,8 +127,8 @@ class Hold:
     The connection of a process that is killed closes at once; its successor needs not wait.
     """
 
-    def __init__(self, engine: sa.Engine, name: str) -> None:
-        self._engine, self._name = engine, name
+    def __init__(self, engine: sa.Engine, name: str, kind: int = _NAMES) -> None:
+        self._engine, self._name, self._kind = engine, name, kind
         self._connection: sa.Connection | None = None
 
     def held(self) -> bool:
@@ -130,8 +139,8 @@ class Hold:
                 return True
             self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             self._connection.detach()
-            statement = sa.text(f"SELECT pg_try_advisory_lock({_NAMES}, hashtext(:name))")
-            if self._connection.scalar(statement, {"name": self._name}):
+            statement = sa.text("SELECT pg_try_advisory_lock(:kind, hashtext(:name))")
+            if self._connection.scalar(statement, {"kind": self._kind, "name": self._name}):
                 return True
         except sa.exc.DBAPIError:
             self.release()
