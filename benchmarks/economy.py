@@ -19,6 +19,7 @@ from bridge.ai import Prompt
 from bridge.app import Bridge
 from bridge.model import Capability, Taxonomy, TicketRef
 from bridge.triage.decide import compose
+from bridge.triage.menu import outline
 
 LEAST, STEP = 1024, 128
 
@@ -96,16 +97,8 @@ def formats(taxonomy: Taxonomy) -> dict[str, str]:
             for code, category in codes
         ]
     )
-    tree: list[str] = []
-    above: list[str] = []
-    for code, category in codes:
-        parts = [part.name for part in category.parts]
-        for level, name in enumerate(parts):
-            if above[: level + 1] != parts[: level + 1]:
-                last = f"{code} " if level == len(parts) - 1 else ""
-                tree.append("  " * level + last + name)
-        above = parts
-    return {"code | path": lines, "tree with codes": "\n".join(tree), "names only": names, "JSON objects": objects}
+    shipped = "\n".join(outline(taxonomy))
+    return {"outline with codes": shipped, "code | path": lines, "names only": names, "JSON objects": objects}
 
 
 def _prompt(bridge: Bridge, ticket: str) -> Prompt:

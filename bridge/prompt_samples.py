@@ -37,6 +37,7 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
             {"code": "C1", "path": "Hardware / Laptop", "hint": ""},
             {"code": "C2", "path": "Printing / Paper jam", "hint": "also toner and drums"},
         ],
+        "outline": ["Hardware", " C1: Laptop", "Printing", " C2: Paper jam — also toner and drums"],
         "priorities": [
             {"code": "P1", "name": "Low", "hint": ""},
             {"code": "P2", "name": "High", "hint": "a team cannot work"},

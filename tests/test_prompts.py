@@ -22,6 +22,7 @@ from tests.core_world import FakePSA, desk, organization, scoring, ticket
 TICKET = {"title": "T", "text": "body", "company": "C", "board": "B", "source": "S", "priority": "P"}
 CONTEXT: dict[str, Any] = {
     "product": "FakePSA", "organization": "Acme IT", "scope_name": "board", "level_names": ("type", "subtype"),
+    "outline": ["Hardware", " C1: Laptop"],
     "categories": [{"code": "C1", "path": "Hardware", "hint": "things"}], "priorities": [], "instructions": "",
     "client_instructions": "", "ticket": TICKET,
     "conversation": [{"author": "Ann", "text": "hello", "from_customer": True}],
@@ -272,5 +273,5 @@ def test_hints_and_instructions_of_the_operator_stand_in_the_prompt() -> None:
     )
     place = desk(FakePSA(), settings=settings)
     sorting = compose(place, settings, ticket(), Capability.CATEGORIZATION).prompt.system
-    assert "C2 | Network / VPN — remote access" in sorting
+    assert "Network\n C2: VPN — remote access" in sorting
     assert "Ignore signatures." in compose(place, settings, ticket(), Capability.SENTIMENT).prompt.system

@@ -74,11 +74,31 @@ def category_context(desk: Desk, taxonomy: Taxonomy, priorities: Sequence[Choice
             {"code": code, "path": _line(category.path), "hint": _line(category.hint)}
             for code, category in taxonomy.codes.items()
         ],
+        "outline": outline(taxonomy),
         "priorities": [
             {"code": code, "name": _line(choice.name), "hint": _line(choice.hint)}
             for code, choice in priority_codes(priorities).items()
         ],
     }
+
+
+def outline(taxonomy: Taxonomy) -> list[str]:
+    """Return the categories as indented lines; only a line that can be chosen has a code.
+
+    A level that several paths share is written once, which takes about half the tokens of whole paths.
+    """
+    lines: list[str] = []
+    above: list[str] = []
+    for code, category in taxonomy.codes.items():
+        names = [_line(part.name) for part in category.parts]
+        for level, name in enumerate(names[:-1]):
+            if above[: level + 1] != names[: level + 1]:
+                lines.append(" " * level + name)
+                above = names[: level + 1]
+        hint = f" — {_line(category.hint)}" if category.hint else ""
+        lines.append(f"{' ' * (len(names) - 1)}{code}: {names[-1]}{hint}")
+        above = names
+    return lines
 
 
 def _line(text: str) -> str:

@@ -17,6 +17,7 @@ from bridge.simulator.ai import tone, words
 
 NONE = "none"
 _CODE_LINE = re.compile(r"^\s*(?:[-*]\s*)?([A-Z]{1,2}\d+)\s*\|\s*(.+?)\s*$")
+_OUTLINE_LINE = re.compile(r"^( *)(?:(C\d+): )?(.+?)( — .*)?$")
 _FENCED = re.compile(r"^<<<TICKET (\w+)\n(.*)\nTICKET \1>>>", re.S | re.M)
 _TO_AN_AI = re.compile(
     r"ignore (all|any|the|previous|every|your)|disregard|forget (all|every|your)|previous instructions|"
@@ -47,6 +48,7 @@ class Choice:
 def read_question(system: str, user: str) -> Question:
     """Read the code lists from the system text and the ticket from between its fence lines."""
     listed = [match.groups() for line in system.splitlines() if (match := _CODE_LINE.match(line))]
+    listed += _outlined(system)
     fenced = _FENCED.search(user)
     text = fenced.group(2) if fenced else user
     title, body = "", []
@@ -62,6 +64,24 @@ def read_question(system: str, user: str) -> Question:
         title,
         "\n".join(body),
     )
+
+
+def _outlined(system: str) -> list[tuple[str, str]]:
+    """Read an indented list, as it stands between the line "Categories:" and the next empty one."""
+    found: list[tuple[str, str]] = []
+    above: list[str] = []
+    reading = False
+    for line in system.splitlines():
+        if line.strip() == "Categories:":
+            reading = True
+        elif reading and not line.strip():
+            reading = False
+        elif reading and (match := _OUTLINE_LINE.match(line)):
+            indent, code, name, hint = match.groups()
+            above = [*above[: len(indent)], name]
+            if code:
+                found.append((code, " / ".join(above) + (hint or "")))
+    return found
 
 
 def schema_in(system: str) -> dict[str, Any] | None:
