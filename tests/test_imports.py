@@ -50,7 +50,8 @@ SOLE_HOMES = {
     "tenacity": ("bridge.http",),
     "jinja2": ("bridge.prompts", "bridge.web"),
     "yaml": ("bridge.settings",),
-    "cryptography": ("bridge.secrets",),
+    "cryptography": ("bridge.secrets", "bridge.simulator.idp"),
+    "joserfc": ("bridge.oidc", "bridge.idtoken"),
     "sqlalchemy": (
         "bridge.store", "bridge.workflow", "bridge.intake", "bridge.handling", "bridge.readiness", "bridge.cli",
     ),
@@ -88,6 +89,8 @@ ALLOWED = {
     "bridge.fields": ("bridge.reach",),
     "bridge.http": ("bridge", "bridge.discretion", "bridge.errors", "bridge.limits", "bridge.reach"),
     "bridge.limits": ("bridge.errors",),
+    "bridge.idtoken": ("bridge.errors",),
+    "bridge.oidc": ("bridge", "bridge.errors", "bridge.http", "bridge.idtoken", "bridge.reach"),
     "bridge.records": ("bridge.model",),
     "bridge.prompts": (*NOUNS, "bridge.plaintext"),
     "bridge.answer": (*NOUNS, "bridge.answer_text", "bridge.plaintext"),

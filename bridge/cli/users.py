@@ -54,10 +54,19 @@ def list_(frame: Frame, json_: bool) -> None:
     with frame.bridge() as bridge:
         found = bridge.store.users.list()
     if json_:
-        print_json([{"name": user.name, "role": user.role, "changed": when(user.created)} for user in found])
+        print_json(
+            [
+                {"name": user.name, "role": user.role, "changed": when(user.created), "sso": bool(user.origin)}
+                for user in found
+            ]
+        )
         return
-    rows = [(user.name, user.role, when(user.created)) for user in found]
-    table(("name", "role", "changed"), rows, empty="there is no user; add one with `psa-bridge users add`")
+    rows = [
+        (user.name, user.role, "single sign-on" if user.origin else "password", when(user.created))
+        for user in found
+    ]
+    columns = ("name", "role", "signs in by", "changed")
+    table(columns, rows, empty="there is no user; add one with `psa-bridge users add`")
 
 
 @users.command()
@@ -77,7 +86,7 @@ def remove(frame: Frame, name: str) -> None:
 def password(frame: Frame, name: str) -> None:
     """Change the password of NAME and end their sessions; it is asked for, or read from stdin."""
     with frame.bridge() as bridge:
-        user = _user(bridge, name)
+        user = _own(_user(bridge, name))
         bridge.store.users.put(user.name, user.role, _new_password())
     say(f"the password of {name} is changed, and their sessions are ended")
 
@@ -89,7 +98,7 @@ def password(frame: Frame, name: str) -> None:
 def role(frame: Frame, name: str, role: str) -> None:
     """Give NAME another ROLE and end their sessions."""
     with frame.bridge() as bridge:
-        user = _user(bridge, name)
+        user = _own(_user(bridge, name))
         bridge.store.users.put(user.name, role, user.password)
     say(f"{name} is now {role}")
 
@@ -99,6 +108,15 @@ def _user(bridge: Bridge, name: str) -> User:
     if found is None:
         raise NotFound("users", f'there is no user "{name}"; `psa-bridge users list` shows them')
     return found
+
+
+def _own(user: User) -> User:
+    """Return the user if password and role are ours to change."""
+    if user.origin:
+        raise PermanentError(
+            "users", f'"{user.name}" signs in by single sign-on; change it at the identity provider'
+        )
+    return user
 
 
 def _new_password() -> str:

@@ -16,6 +16,7 @@ from bridge.web import (
     sessions,
     settings,
     setup,
+    sso,
     suggestions,
     tickets,
     webhooks,
@@ -28,6 +29,7 @@ BLUEPRINTS = (
     api.blueprint,
     health.blueprint,
     login.blueprint,
+    sso.blueprint,
     activity.blueprint,
     suggestions.blueprint,
     tickets.blueprint,
@@ -46,6 +48,7 @@ def create_app(bridge: Bridge) -> Flask:
         lambda: bridge.settings.server.webhooks_per_minute, bridge.clock.monotonic
     )
     sessions.install(app, bridge)
+    sso.install(app)
     pages.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

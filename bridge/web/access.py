@@ -17,7 +17,7 @@ from bridge.web.login import sign_in_page
 P = ParamSpec("P")
 R = TypeVar("R")
 
-OPEN = frozenset({"static", "auth.login", "auth.enter"})
+OPEN = frozenset({"static", "auth.login", "auth.enter", "sso.begin", "sso.finish"})
 OWN_ACCESS = ("webhooks.", "health.", "api.")
 """Blueprints that authenticate each request themselves, and never by the session cookie."""
 MACHINE_PATHS = ("/webhooks/", "/api/", "/healthz", "/readyz", "/metrics")

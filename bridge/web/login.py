@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 import threading
+from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from bridge import passwords
+from bridge.settings.model import SSO
 from bridge.web import headers, sessions
 from bridge.web.current import the_bridge
 from bridge.web.throttle import Throttle
@@ -34,6 +36,9 @@ def login() -> Response | tuple[str, int]:
 def enter() -> Response | tuple[str, int]:
     """Check name and password."""
     bridge = the_bridge()
+    sso = bridge.settings.sso
+    if sso is not None and sso.only:
+        return sign_in_page("Passwords are switched off here.", 403)
     name, password = _name(), request.form.get("password", "")
     source = request.remote_addr or ""
     throttle = Throttle(bridge.store)
@@ -61,10 +66,11 @@ def leave() -> Response:
     return redirect(url_for("auth.login"), 303)
 
 
-def sign_in_page(problem: str, status: int) -> tuple[str, int]:
+def sign_in_page(problem: str, status: int, target: str = "") -> tuple[str, int]:
     """Render the form; inside a frame of the PSA it says which frames may show it."""
     compact = sessions.is_compact()
-    target = _target()
+    target = target or _target()
+    users, sso = the_bridge().store.users.list(), the_bridge().settings.sso
     if compact:
         match = re.match(r"/tickets/([^/?]+)/", target)
         g.frame_ancestors = headers.ancestors(match[1]) if match else ()
@@ -74,9 +80,17 @@ def sign_in_page(problem: str, status: int) -> tuple[str, int]:
         name=_name(),
         target=target,
         compact=compact,
-        nobody=not the_bridge().store.users.list(),
+        nobody=not users and sso is None,
+        provider=label(sso) if sso is not None else "",
+        by_password=sso is None or (not sso.only and any(not user.origin for user in users)),
     )
     return page, status
+
+
+def label(sso: SSO) -> str:
+    """Return what people call the identity provider."""
+    host = urlsplit(sso.issuer).hostname or ""
+    return sso.label or ("Microsoft" if host == "login.microsoftonline.com" else host)
 
 
 def _name() -> str:
@@ -89,6 +103,11 @@ def _target() -> str:
     wanted = request.values.get("next", "")
     if request.endpoint not in ("auth.login", "auth.enter") and request.method == "GET":
         wanted = request.full_path
+    return own_path(wanted)
+
+
+def own_path(wanted: str) -> str:
+    """Return an address to go on to if it is a path of ours; else the first page."""
     is_ours = re.fullmatch(r"/(?![/\\])[^\\\x00-\x20\x7f]*", wanted)
     return wanted if is_ours and not wanted.startswith(("/login", "/logout")) else "/"
 

@@ -112,12 +112,20 @@ def _person() -> Person | None:
     now = bridge.clock.now().timestamp()
     user = bridge.store.users.get(held.user)
     over = now - held.created > LONGEST.total_seconds() or now - held.seen > IDLE.total_seconds()
-    if over or user is None or user.epoch != held.epoch or user.role not in ROLES:
+    if over or user is None or user.epoch != held.epoch or user.role not in ROLES or not _may_enter(user):
         sign_out()
         return None
     if now - held.seen > TOUCH_EVERY:
         bridge.store.sessions.touch(token)
     return Person(user.name, user.role)
+
+
+def _may_enter(user: User) -> bool:
+    """Tell whether the way this user signs in is still open."""
+    sso = the_bridge().settings.sso
+    if user.origin:
+        return sso is not None and user.origin.startswith(sso.issuer)
+    return sso is None or not sso.only
 
 
 def form_token() -> str:

@@ -1,0 +1,556 @@
+"""Single sign-on: the practice identity provider over real HTTP, and everything that must not get in."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+import requests
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
+
+from bridge import idtoken
+from bridge.errors import AuthRejected, PermanentError, TemporaryError
+from bridge.oidc import Client, IdentityProvider, Pending
+from bridge.settings.model import SSO
+from bridge.simulator.idp import CLIENT_ID, CLIENT_SECRET, PracticeIdP, PracticePerson
+from bridge.store.audit import USER_ADMITTED, USER_SHUT_OUT
+from bridge.web import accounts
+from tests.console_world import PASSWORDS, Site, post, sign_in, site
+
+BACK = "http://127.0.0.1:8080/login/sso/callback"
+ANN = PracticePerson("ann@northwind.example", ("psa-bridge-technician",))
+
+
+@dataclass
+class World:
+    """A console and its identity provider."""
+
+    console: Site
+    idp: PracticeIdP
+    clients: list[FlaskClient] = field(default_factory=list)
+
+    def client(self) -> FlaskClient:
+        client = self.console.client()
+        # One application for the whole test, as in real life: it keeps the provider's documents.
+        if self.clients:
+            client = self.clients[0].application.test_client()
+        self.clients.append(client)
+        return client
+
+    def configure(self, **more: Any) -> None:
+        self.console.configure(lambda document: document.update(sso=self.idp.settings(**more)))
+
+    def at_provider(self, client: FlaskClient, target: str = "") -> str:
+        """Begin a sign-in and go through the provider's page; return the address it sends the browser to."""
+        begun = client.get("/login/sso", query_string={"next": target} if target else None)
+        assert begun.status_code == 303, begun.text
+        answer = requests.get(begun.location, allow_redirects=False, timeout=10)
+        assert answer.status_code == 302, answer.text
+        return str(answer.headers["Location"]).removeprefix("http://127.0.0.1:8080")
+
+    def enter(
+        self, person: PracticePerson | None = ANN, client: FlaskClient | None = None, to: str = ""
+    ) -> TestResponse:
+        self.idp.person = person
+        client = client or self.client()
+        return client.get(self.at_provider(client, to))
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("PRACTICE_SSO_SECRET", CLIENT_SECRET)
+    with site(tmp_path, {}) as console:
+        idp = PracticeIdP(now=lambda: console.time.now().timestamp())
+        idp.redirect_uris.add(BACK)
+        with idp.server:
+            found = World(console, idp)
+            found.configure()
+            yield found
+
+
+@pytest.mark.parametrize("role", ["technician", "admin", "owner"])
+def test_a_person_signs_in_with_the_role_of_the_provider(world: World, role: str) -> None:
+    client = world.client()
+    assert "Sign in with 127.0.0.1" in client.get("/login").text
+    answer = world.enter(PracticePerson("ann@northwind.example", (f"psa-bridge-{role}",)), client, "/suggestions")
+    assert (answer.status_code, answer.location) == (303, "/suggestions")
+    assert "ann@northwind.example" in client.get("/").text
+    assert client.get("/settings/ai-ticketing").status_code == (403 if role == "technician" else 200)
+    user = world.console.bridge.store.users.get("ann@northwind.example")
+    assert user is not None
+    assert (user.role, user.password) == (role, "")
+    assert user.origin.startswith(world.idp.issuer)
+    [entry] = world.console.bridge.store.audit.latest(target=user.name)
+    assert (entry.action, entry.detail) == (USER_ADMITTED, {"role": role})
+
+
+@pytest.mark.parametrize("methods", [["client_secret_post"], ["client_secret_basic"]])
+def test_the_secret_goes_where_the_provider_wants_it(world: World, methods: list[str]) -> None:
+    world.idp.secret_methods = methods
+    assert world.enter().status_code == 303
+
+
+def test_what_the_browser_is_sent_with(world: World) -> None:
+    asked = parse_qs(urlsplit(world.client().get("/login/sso").location).query)
+    assert asked["redirect_uri"] == [BACK]
+    assert asked["code_challenge_method"] == ["S256"]
+    assert "openid" in asked["scope"][0].split()
+    again = parse_qs(urlsplit(world.client().get("/login/sso").location).query)
+    for name in ("state", "nonce", "code_challenge"):
+        assert asked[name] != again[name]
+        assert len(asked[name][0]) >= 43
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("issuer", "another issuer"),
+        ("audience", "another application"),
+        ("azp", "another application"),
+        ("nonce", "another sign-in"),
+        ("expired", "has expired"),
+        ("early", "not valid yet"),
+        ("future", "issued in the future"),
+        ("none", "not signed with one of RS256"),
+        ("hs256", "not signed with one of RS256"),
+        ("kid", "a key that the provider does not publish"),
+        ("signature", "wrong signature"),
+        ("subject", "names no account"),
+        ("malformed", "cannot be read"),
+    ],
+)
+def test_a_token_that_is_wrong_opens_nothing_and_says_why(
+    world: World, fault: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.idp.fault = fault
+    client = world.client()
+    with caplog.at_level(logging.DEBUG):
+        answer = world.enter(client=client)
+    assert answer.status_code == 403
+    assert told in answer.text
+    assert client.get("/").status_code == 303
+    assert world.console.bridge.store.users.get(ANN.name) is None
+    assert "sign-in refused" in caplog.text
+    for secret in ("eyJ", ANN.name, CLIENT_SECRET, "code="):
+        assert secret not in caplog.text.replace(world.idp.issuer, "")
+        assert secret not in answer.text
+
+
+def test_a_minute_between_the_clocks_is_forgiven(world: World) -> None:
+    world.idp.now = lambda: world.console.time.now().timestamp() + 50
+    assert world.enter().status_code == 303
+    world.idp.now = lambda: world.console.time.now().timestamp() - 3600 - 50
+    assert world.enter().status_code == 303
+
+
+def test_rotated_keys_are_read_once_and_only_then(world: World) -> None:
+    def reads() -> int:
+        return len(world.idp.server.requests("GET", "/keys"))
+
+    for _ in range(3):
+        assert world.enter().status_code == 303
+    assert reads() == 1
+    world.idp.rotate()
+    for _ in range(2):
+        assert world.enter().status_code == 303
+    assert reads() == 2
+    world.idp.fault = "kid"
+    assert world.enter().status_code == 403
+    assert reads() == 3
+    assert len(world.idp.server.requests("GET", "openid-configuration")) == 1
+
+
+def test_an_answer_counts_only_in_the_browser_that_asked_and_once(world: World) -> None:
+    world.idp.person = ANN
+    mine, other = world.client(), world.client()
+    address = world.at_provider(mine)
+    stolen = other.get(address)
+    assert stolen.status_code == 400
+    assert "begun in another browser" in stolen.text
+    assert not world.idp.server.requests("POST", "/token")
+    assert mine.get(address).status_code == 303
+    post(mine, "/logout")
+    assert mine.get(address).status_code == 400
+    assert len(world.idp.server.requests("POST", "/token")) == 1
+
+
+def test_an_answer_that_was_forged_for_this_browser_is_refused(world: World) -> None:
+    """A code of somebody else's, put into a victim's browser, would sign the victim in as the attacker."""
+    world.idp.person = PracticePerson("mallory@northwind.example", ("psa-bridge-owner",))
+    attacker, victim = world.client(), world.client()
+    code = parse_qs(urlsplit(world.at_provider(attacker)).query)["code"][0]
+    state = parse_qs(urlsplit(victim.get("/login/sso").location).query)["state"][0]
+    answer = victim.get("/login/sso/callback", query_string={"code": code, "state": state})
+    assert answer.status_code == 403
+    assert victim.get("/").status_code == 303
+    for query in ("", "?state=", "?code=x", "?state=x&code=y", "?error=access_denied"):
+        assert world.client().get(f"/login/sso/callback{query}").status_code == 400
+
+
+def test_a_sign_in_that_takes_too_long_is_begun_again(world: World) -> None:
+    world.idp.person = ANN
+    client = world.client()
+    address = world.at_provider(client)
+    world.console.time.pass_(minutes=11)
+    assert client.get(address).status_code == 400
+
+
+def test_windows_beside_each_other_all_come_through(world: World) -> None:
+    world.idp.person = ANN
+    client = world.client()
+    first, second = world.at_provider(client, "/suggestions"), world.at_provider(client)
+    assert client.get(first).location == "/suggestions"
+    assert client.get(second).location == "/"
+    assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "/login", "/x" * 2000],
+)
+def test_signing_in_never_leads_elsewhere(world: World, target: str) -> None:
+    answer = world.enter(to=target)
+    assert answer.status_code == 303
+    assert answer.location.startswith("/")
+    assert "evil" not in answer.location
+
+
+def test_a_new_session_is_made(world: World) -> None:
+    client = world.client()
+    client.get("/login")
+    before = client.get_cookie("bridge")
+    world.enter(client=client)
+    after = client.get_cookie("bridge")
+    assert before is not None
+    assert after is not None
+    assert before.value != after.value
+    with client.session_transaction() as held:
+        assert "sso" not in held
+
+
+def test_a_role_that_changed_holds_from_the_next_sign_in_and_ends_older_sessions(world: World) -> None:
+    older = world.client()
+    world.enter(PracticePerson(ANN.name, ("psa-bridge-owner",)), older)
+    same = world.client()
+    world.enter(PracticePerson(ANN.name, ("psa-bridge-owner",)), same)
+    assert older.get("/").status_code == same.get("/").status_code == 200
+    world.enter(ANN)
+    assert older.get("/").status_code == same.get("/").status_code == 303
+    user = world.console.bridge.store.users.get(ANN.name)
+    assert user is not None
+    assert user.role == "technician"
+
+
+def test_who_lost_every_role_is_out_with_all_sessions(world: World) -> None:
+    older = world.client()
+    world.enter(client=older)
+    answer = world.enter(PracticePerson(ANN.name, ("something-else",)))
+    assert answer.status_code == 403
+    assert "none of the roles that may sign in" in answer.text
+    assert older.get("/").status_code == 303
+    assert world.console.bridge.store.users.get(ANN.name) is None
+    assert world.console.bridge.store.audit.latest(target=ANN.name)[0].action == USER_SHUT_OUT
+
+
+def test_a_default_role_lets_everybody_in(world: World) -> None:
+    world.configure(default_role="technician")
+    assert world.enter(PracticePerson("new@northwind.example")).status_code == 303
+
+
+def test_a_local_user_is_never_taken_over(world: World) -> None:
+    for name in ("olga", "OLGA"):
+        answer = world.enter(PracticePerson(name, ("psa-bridge-technician",)))
+        assert answer.status_code == 403
+        assert "another user has this account&#39;s name" in answer.text
+    user = world.console.bridge.store.users.get("olga")
+    assert user is not None
+    assert (user.role, user.origin) == ("owner", "")
+    assert sign_in(world.client(), "olga", PASSWORDS["olga"]).status_code == 303
+
+
+def test_a_name_that_was_given_to_another_account_is_not_its_user(world: World) -> None:
+    world.enter(ANN)
+    assert world.enter(PracticePerson(ANN.name, ANN.roles, subject="another")).status_code == 403
+    renamed = PracticePerson(
+        "ann.smith@northwind.example",
+        ANN.roles,
+        subject=_subject(world, ANN.name),
+    )
+    assert world.enter(renamed).status_code == 303
+    assert world.console.bridge.store.users.get(ANN.name) is None
+
+
+def _subject(world: World, name: str) -> str:
+    user = world.console.bridge.store.users.get(name)
+    assert user is not None
+    return user.origin.split(" ")[1]
+
+
+def test_passwords_stay_for_an_emergency_unless_they_are_switched_off(world: World) -> None:
+    local = world.console.signed_in("olga")
+    page = world.client().get("/login").text
+    assert "Or with a password" in page
+    world.configure(only=True)
+    client = world.client()
+    page = client.get("/login").text
+    assert 'name="password"' not in page
+    assert local.get("/").status_code == 303
+    with client.session_transaction() as held:
+        held["csrf"] = "t"
+    refused = client.post("/login", data={"csrf": "t", "name": "olga", "password": PASSWORDS["olga"]})
+    assert refused.status_code == 403
+    assert "Passwords are switched off" in refused.text
+    assert world.enter().status_code == 303
+
+
+def test_a_user_of_the_provider_has_no_password(world: World) -> None:
+    world.enter(ANN)
+    for password in ("", "x"):
+        assert sign_in(world.client(), ANN.name, password).status_code == 401
+
+
+def test_sessions_end_as_usual_and_with_single_sign_on_itself(world: World) -> None:
+    client = world.client()
+    world.enter(client=client)
+    world.console.time.pass_(hours=2, minutes=1)
+    assert client.get("/").status_code == 303
+    world.enter(client=client)
+    assert post(client, "/logout").status_code == 303
+    assert client.get("/").status_code == 303
+    world.enter(client=client)
+    world.console.configure(lambda document: document.pop("sso"))
+    assert client.get("/").status_code == 303
+    assert client.get("/login/sso").status_code == client.get("/login/sso/callback").status_code == 404
+    assert "Sign in with" not in client.get("/login").text
+
+
+def test_the_first_owner_may_come_by_single_sign_on(world: World) -> None:
+    for name in PASSWORDS:
+        world.console.bridge.store.users.remove(name)
+    page = world.client().get("/login").text
+    assert "psa-bridge users add" not in page
+    assert 'name="password"' not in page
+    assert world.enter(PracticePerson("olga@northwind.example", ("psa-bridge-owner",))).status_code == 303
+
+
+def test_inside_the_psa_it_opens_a_window_of_its_own(world: World) -> None:
+    page = world.client().get("/tickets/connectwise/1?compact=1")
+    assert page.status_code == 401
+    assert 'target="_blank"' in page.text
+    client = world.client()
+    assert world.enter(client=client, to="/tickets/connectwise/1?compact=1").location == "/tickets/connectwise/1"
+
+
+def test_whom_the_provider_does_not_let_in_is_told_so(world: World) -> None:
+    answer = world.enter(None)
+    assert answer.status_code == 403
+    assert "access_denied (AADSTS50105)" in answer.text
+    assert "not assigned" not in answer.text
+
+
+def test_an_error_answer_cannot_put_words_on_our_page(world: World) -> None:
+    client = world.client()
+    state = parse_qs(urlsplit(client.get("/login/sso").location).query)["state"][0]
+    forged = {"state": state, "error": "Call 555-0100", "error_description": "<b>now</b>"}
+    answer = client.get("/login/sso/callback?" + urlencode(forged))
+    assert answer.status_code == 403
+    assert "unknown error" in answer.text
+    assert "555" not in answer.text
+    assert "now" not in answer.text.split("<main")[1].split("</main")[0].replace("know", "")
+
+
+def test_an_answer_that_names_another_issuer_is_refused(world: World) -> None:
+    client = world.client()
+    world.idp.person = ANN
+    answer = client.get(world.at_provider(client) + "&iss=https%3A%2F%2Fevil.example")
+    assert answer.status_code == 403
+    assert not world.idp.server.requests("POST", "/token")
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"), [("old", "sso.client_secret: wrong, or the secret has expired (AADSTS7000215)")]
+)
+def test_a_secret_that_expired_is_named(
+    world: World, secret: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.console.bridge.secrets.forget()
+    monkeypatch.setenv("PRACTICE_SSO_SECRET", secret)
+    answer = world.enter()
+    assert answer.status_code == 502
+    assert told in answer.text
+    monkeypatch.setenv("PRACTICE_SSO_SECRET", CLIENT_SECRET)
+    world.console.bridge.secrets.forget()
+    assert world.enter().status_code == 303
+
+
+def test_a_secret_that_is_not_there_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PRACTICE_SSO_SECRET")
+    answer = world.client().get("/login/sso")
+    assert answer.status_code == 502
+    assert "PRACTICE_SSO_SECRET: the environment variable is not set" in answer.text
+
+
+def test_a_provider_that_is_away_is_not_asked_by_everybody(world: World) -> None:
+    world.idp.server.fail("openid-configuration", status=503, times=0)
+    client = world.client()
+    for _ in range(5):
+        answer = client.get("/login/sso")
+        assert answer.status_code == 503
+        assert "identity provider" in answer.text
+    assert len(world.idp.server.requests("GET", "openid-configuration")) == 2
+
+
+def provider(idp: PracticeIdP, clock: list[float] | None = None, **client: Any) -> IdentityProvider:
+    told = {"issuer": idp.issuer, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "redirect_uri": BACK}
+    moment = clock or [0.0]
+    return IdentityProvider(Client(**{**told, **client}), sleep=lambda _s: None, clock=lambda: moment[0])
+
+
+@pytest.fixture
+def idp() -> Iterator[PracticeIdP]:
+    found = PracticeIdP()
+    with found.server:
+        yield found
+
+
+def test_the_discovery_document_must_be_the_issuers_own(idp: PracticeIdP) -> None:
+    idp.told_issuer = "https://login.microsoftonline.com/other/v2.0"
+    with pytest.raises(PermanentError, match='calls itself "https://login'):
+        provider(idp).begin(Pending.new())
+    with pytest.raises(PermanentError, match="no discovery document"):
+        provider(idp, issuer=f"{idp.server.url}/nothing").begin(Pending.new())
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "told"),
+    [
+        ("token_endpoint", "http://169.254.169.254/token", "must begin with https"),
+        ("token_endpoint", "https://169.254.169.254/token", "link-local"),
+        ("jwks_uri", "file:///etc/passwd", "is not an http"),
+        ("authorization_endpoint", "javascript:alert(1)", "is not an http"),
+        ("authorization_endpoint", None, "is missing"),
+    ],
+)
+def test_a_provider_cannot_send_us_or_the_browser_anywhere(
+    idp: PracticeIdP, key: str, url: str | None, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = requests.get(f"{idp.issuer}/.well-known/openid-configuration", timeout=10).json()
+    with_fault = provider(idp)
+    monkeypatch.setattr(with_fault._http, "get", lambda *_a, **_m: {**real, key: url})
+    with pytest.raises(PermanentError, match=told):
+        with_fault.begin(Pending.new())
+
+
+def test_only_an_issuer_on_this_machine_may_point_to_this_machine(idp: PracticeIdP) -> None:
+    real = requests.get(f"{idp.issuer}/.well-known/openid-configuration", timeout=10).json()
+    far = provider(idp, issuer="https://id.example.com")
+    with pytest.raises(PermanentError, match="must begin with https"):
+        far._endpoint(real, "token_endpoint")
+
+
+def test_documents_are_read_again_after_an_hour_and_after_a_failure(idp: PracticeIdP) -> None:
+    clock = [0.0]
+    asked = provider(idp, clock)
+    idp.server.fail("openid-configuration", status=404, times=1)
+    for _ in range(2):
+        with pytest.raises(PermanentError):
+            asked.begin(Pending.new())
+    clock[0] = 11
+    asked.begin(Pending.new())
+    clock[0] = 3000
+    asked.begin(Pending.new())
+    assert len(idp.server.requests("GET", "openid-configuration")) == 2
+    clock[0] = 4000
+    asked.begin(Pending.new())
+    assert len(idp.server.requests("GET", "openid-configuration")) == 3
+
+
+def test_a_provider_that_hangs_holds_only_a_few_threads(idp: PracticeIdP) -> None:
+    asked = provider(idp)
+    idp.server.fail("openid-configuration", kind="delay", seconds=0.5)
+    waiting = [threading.Thread(target=asked.begin, args=(Pending.new(),)) for _ in range(4)]
+    for thread in waiting:
+        thread.start()
+    while idp.server.in_flight == 0 or asked._room._value > 0:
+        assert any(thread.is_alive() for thread in waiting)
+    with pytest.raises(TemporaryError, match="too many people"):
+        asked.begin(Pending.new())
+    for thread in waiting:
+        thread.join(10)
+    asked.begin(Pending.new())
+
+
+def test_keys_that_must_not_sign_are_left_out(idp: PracticeIdP) -> None:
+    published = requests.get(f"{idp.server.url}{idp.base}/discovery/v2.0/keys", timeout=10).json()["keys"]
+    assert len(idtoken.key_set({"keys": published}).keys) == 1
+    good = published[-1]
+    weak = {**good, "n": good["n"][:170]}
+    for keys in ([], [weak], [{**good, "use": "enc"}], [{"kty": "oct", "k": "c2VjcmV0"}], ["x", None], "x"):
+        with pytest.raises(PermanentError, match="no key"):
+            idtoken.key_set({"keys": keys})
+
+
+@pytest.fixture(scope="module")
+def keys() -> Any:
+    found = PracticeIdP()
+    with found.server:
+        return idtoken.key_set(
+            requests.get(f"{found.server.url}{found.base}/discovery/v2.0/keys", timeout=10).json()
+        )
+
+
+segments = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-_=", max_size=60)
+
+
+@given(token=st.one_of(st.text(max_size=80), st.lists(segments, min_size=3, max_size=3).map(".".join)))
+def test_whatever_comes_for_a_token_is_refused_in_our_words(keys: Any, token: str) -> None:
+    with pytest.raises(AuthRejected):
+        idtoken.claims(token, keys, idtoken.Expected("https://id.example", "me", "n", 0))
+
+
+CLAIMED = SSO(
+    "https://id.example",
+    "me",
+    "env:X",
+    roles={"a": "technician", "b": "owner", "c": "admin"},
+    roles_claim="groups",
+)
+
+
+@pytest.mark.parametrize(
+    ("claim", "role"),
+    [
+        (["a"], "technician"),
+        (["a", "c"], "admin"),
+        (["c", "b", "a"], "owner"),
+        ("b", "owner"),
+        ("bc", None),
+        (["x"], None),
+        ([], None),
+        (None, None),
+        ([["b"], {"b": 1}, 7], None),
+        ({"b": True}, None),
+    ],
+)
+def test_the_highest_role_counts(claim: Any, role: str | None) -> None:
+    assert accounts.role_of({"groups": claim}, CLAIMED) == role
+
+
+def test_groups_that_did_not_fit_into_the_token_are_named() -> None:
+    with pytest.raises(AuthRejected, match="too many groups"):
+        accounts.role_of({"_claim_names": {"groups": "src1"}}, CLAIMED)
+
+
+@pytest.mark.parametrize("name", [None, "", " ", 7, "a\0b", "a\nb", "x" * 201])
+def test_a_name_that_cannot_be_one_is_refused(name: Any) -> None:
+    with pytest.raises(AuthRejected, match="preferred_username"):
+        accounts.name_of({"preferred_username": name}, CLAIMED)
