@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check bench clean docs
+.PHONY: demo test check audit bench clean docs
 
 demo: .venv/.run
 	@$(BIN)/psa-bridge demo $(ARGS)
@@ -16,6 +16,15 @@ check: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Known vulnerabilities of what is installed. Not part of `check`: it asks pypi.org, and an answer may change overnight.
+audit: .venv/.dev .venv/audit/bin/pip-audit
+	@$(BIN)/python -m pip freeze --exclude-editable > .venv/audit/requirements.txt
+	@.venv/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement .venv/audit/requirements.txt
+
+.venv/audit/bin/pip-audit: .venv/bin/python
+	@$(BIN)/python -m venv .venv/audit
+	@.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check "pip-audit>=2.9,<3"
 
 bench: .venv/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 from contextlib import closing
@@ -17,6 +18,7 @@ import yaml
 from bridge.cli import COMMANDS
 from bridge.settings.schema import ServerSchema
 from bridge.store import Store
+from tests.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -110,6 +112,29 @@ def test_the_backup_script_keeps_the_newest_copies_of_a_sqlite_database(tmp_path
     assert sorted(copies.iterdir()) == sorted([*older[2:], new, copies / "notes.txt"])
     with closing(sqlite3.connect(new)) as found:
         assert found.execute("SELECT count(*) FROM schema_version").fetchone() == (1,)
+
+
+@pytest.mark.skipif(shutil.which("pg_dump") is None, reason="this machine has no pg_dump")
+def test_the_backup_script_dumps_postgresql_and_the_dump_can_be_put_back(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    url, target = postgres.database(), postgres.database()
+    store = Store.open(url)
+    store.watermarks.set("sweep:main", 1000.0)
+    store.close()
+    where = {each: each.replace("postgresql+psycopg", "postgresql") for each in (url, target)}
+    done = backup(tmp_path, str(tmp_path / "copies"), BRIDGE_PG=where[url])
+    assert done.returncode == 0, done.stderr
+    [dump] = (tmp_path / "copies").iterdir()
+    assert stat.S_IMODE(dump.stat().st_mode) == 0o600
+    restored = subprocess.run(
+        ["pg_restore", "--clean", "--if-exists", "--no-owner", "--dbname", where[target], str(dump)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (restored.returncode, restored.stderr) == (0, "")
+    again = Store.open(target)
+    assert again.watermarks.get("sweep:main") == 1000.0
+    again.close()
 
 
 def test_a_backup_that_fails_removes_nothing(tmp_path: Path) -> None:
