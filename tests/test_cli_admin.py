@@ -84,6 +84,20 @@ def test_users_are_added_with_a_hashed_password(here: Practice) -> None:
     assert here.run("users", "add", "dana@example.com", stdin="another password").exit_code == 1
 
 
+def test_a_user_of_single_sign_on_is_changed_where_they_sign_in(here: Practice) -> None:
+    here.ok("users", "add", "sam", stdin="correct horse battery")
+    with sqlite3.connect(here.folder / "b.db") as link:
+        link.execute("UPDATE users SET origin = 'https://id.example 1', password = ''")
+    link.close()
+    assert [user["sso"] for user in here.json("users", "list")] == [True]
+    assert "single sign-on" in here.ok("users", "list")
+    for arguments in (("password", "sam"), ("role", "sam", "owner")):
+        result = here.run("users", *arguments, stdin="another long password\n")
+        assert result.exit_code == 1
+        assert "change it at the identity provider" in result.stderr
+    here.ok("users", "remove", "sam")
+
+
 def test_a_change_of_password_or_role_ends_the_sessions(here: Practice) -> None:
     here.ok("users", "add", "sam", stdin="correct horse battery")
     here.ok("users", "password", "sam", stdin="another long password\n")
