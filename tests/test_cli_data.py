@@ -59,13 +59,13 @@ def test_a_clients_data_is_handed_out_and_erased_and_its_tickets_are_not_handled
     assert jam.client
     reason = jam.record["decisions"][0]["reason"]
     lines = exported(here, "--ticket", jam.ticket)
-    kinds = [line["kind"] for line in lines]
+    kinds = [line["type"] for line in lines]
     assert kinds.count("run") == kinds.count("suggestion") == 1
-    [run] = [line for line in lines if line["kind"] == "run"]
+    [run] = [line for line in lines if line["type"] == "run"]
     assert run["client"] == jam.client
     assert run["record"]["decisions"][0]["reason"] == reason
     client = exported(here, "--client", jam.client)
-    assert {line["ticket"] for line in client if line["kind"] == "run"} >= {jam.ticket}
+    assert {line["ticket"] for line in client if line["type"] == "run"} >= {jam.ticket}
     assert in_file(here, reason)
 
     nobody = here.run("erase", "--connection", here.connection, "--ticket", jam.ticket)
@@ -84,7 +84,7 @@ def test_a_clients_data_is_handed_out_and_erased_and_its_tickets_are_not_handled
     # Neither our row nor the engine's, nor what SQLite leaves of deleted ones.
     assert vpn.record["decisions"][0]["reason"] != reason
     assert not in_file(here, reason)
-    kept = [line for line in exported(here, "--client", jam.client) if line["kind"] == "run"]
+    kept = [line for line in exported(here, "--client", jam.client) if line["type"] == "run"]
     assert [line["id"] for line in kept] == ([vpn.id] if vpn.client == jam.client else [])
 
 

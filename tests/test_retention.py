@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +11,8 @@ import sqlalchemy as sa
 from bridge.model import Status, TicketRef, Usage, VerdictKind
 from bridge.retention import BATCH, PAUSE, Retention
 from bridge.store import Store
+from bridge.store.engine import is_sqlite
+from bridge.store.holdings import Whose
 from bridge.store.runs import EMPTIED
 from bridge.store.tables import replies, runs, sessions, suggestions, verdicts
 
@@ -35,8 +36,8 @@ class Jobs:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path}/bridge.db", now=lambda: NOW.timestamp())
+def store(database: str) -> Iterator[Store]:
+    opened = Store.open(database, now=lambda: NOW.timestamp())
     yield opened
     opened.close()
 
@@ -64,7 +65,7 @@ def nobody(_connection: str) -> bool:
     return False
 
 
-def test_many_rows_go_in_batches_between_which_webhooks_are_stored(store: Store, tmp_path: Path) -> None:
+def test_many_rows_go_in_batches_between_which_webhooks_are_stored(store: Store, database: str) -> None:
     old = NOW.timestamp() - 91 * DAY
     fill(store, 3000, old)
     fill(store, 5, old, finished=False, prefix="open")
@@ -75,14 +76,15 @@ def test_many_rows_go_in_batches_between_which_webhooks_are_stored(store: Store,
     for n in range(0, 3000, 100):
         store.suggestions.judge(f"main:{n}", VerdictKind.ACCEPTED, "ann")
     # A second process, which would wait for a lock that is held; here it may not wait at all.
-    other = Store.open(f"sqlite:///{tmp_path}/bridge.db")
+    other = Store.open(database)
     pauses: list[float] = []
 
     def sleep(seconds: float) -> None:
         pauses.append(seconds)
-        with other.engine.connect() as link:
-            link.exec_driver_sql("PRAGMA busy_timeout=0")
-            link.commit()
+        if is_sqlite(database):
+            with other.engine.connect() as link:
+                link.exec_driver_sql("PRAGMA busy_timeout=0")
+                link.commit()
         assert other.runs.open([TicketRef("new", str(len(pauses)))], "acme", "webhook", lambda _link, _run: None)
 
     assert Retention(store, Jobs(), sleep).apply(NOW, KEEP, nobody) == 3000
@@ -151,3 +153,27 @@ def test_an_emptied_run_still_stops_its_ticket_from_being_handled_again(store: S
     Retention(store, Jobs(), lambda _seconds: None).apply(NOW, timedelta(days=7), nobody)
     assert not store.runs.open([TicketRef("main", "0")], "acme", "sweep", lambda _link, _run: None)
     assert store.runs.spent("acme", 0.0)[1] == Usage(0, 0, 0, 1, 0.01)
+
+
+def test_what_is_kept_of_one_client_is_found_and_erased_and_no_more(store: Store) -> None:
+    at = NOW.timestamp()
+    fill(store, 3, at)
+    fill(store, 1, at, finished=False, prefix="open")
+    with store.engine.begin() as connection:
+        connection.execute(sa.update(runs).where(runs.c.ticket != "2").values(client="7"))
+        store.suggestions.add(connection, "main:0", "acme", "main", "0", [])
+    store.suggestions.judge("main:0", VerdictKind.ACCEPTED, "ann")
+    store.audit.add("ann", "run.again", "main:0")
+    whose = Whose("main", client="7")
+    kinds = [line["type"] for line in store.holdings.lines(whose)]
+    assert kinds == ["run"] * 3 + ["suggestion", "verdict", "audit"]
+    forgotten: list[str] = []
+    done = store.holdings.erase(whose, forgotten.extend)
+    assert (done.runs, done.suggestions, done.unfinished) == (2, 1, 1)
+    assert sorted(forgotten) == ["main:0", "main:1"]
+    assert store.holdings.tickets(whose) == ["open0"]
+    other, erased = store.runs.get("main:2"), store.runs.get("main:0")
+    assert other is not None
+    assert erased is not None
+    assert (other.reason, erased.reason) == ("broken battery", EMPTIED)
+    assert not store.holdings.tickets(Whose("elsewhere", client="7"))

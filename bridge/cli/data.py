@@ -38,7 +38,7 @@ def _whose(command: Callable[..., Any]) -> Callable[..., Any]:
 def export(frame: Frame, connection: str, client: str, ticket: str) -> None:
     """Print all that is kept about a client, a ticket or a whole connection, as JSON lines.
 
-    Each line has a `kind`: run (with decisions and plan), suggestion, verdict, reply, audit.
+    Each line has a `type`: run (with decisions and plan), suggestion, verdict, reply, audit.
     """
     from bridge.store.audit import DATA_GIVEN
 

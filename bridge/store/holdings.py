@@ -60,7 +60,7 @@ class Holdings:
         return found or ([whose.ticket] if whose.ticket else [])
 
     def lines(self, whose: Whose) -> Iterator[dict[str, Any]]:
-        """Yield all that is kept, one dictionary per row, `kind` first."""
+        """Yield all that is kept, one dictionary per row, `type` first."""
         for tickets in _chunks(self.tickets(whose)):
             with self.engine.connect() as connection:
                 found = list(connection.execute(sa.select(runs).where(_runs_of(whose, tickets))))
@@ -70,9 +70,9 @@ class Holdings:
                 sent = list(connection.execute(sa.select(replies).where(_replies_of(whose, tickets))))
                 names = [*ids, *(row.id for row in offered), *(f"{whose.connection}:{id_}" for id_ in tickets)]
                 noted = list(connection.execute(sa.select(audit).where(audit.c.target.in_(names))))
-            yield from ({"kind": "run", **asdict(read_run(row))} for row in found)
+            yield from ({"type": "run", **asdict(read_run(row))} for row in found)
             for kind, rows in (("suggestion", offered), ("verdict", judged), ("reply", sent), ("audit", noted)):
-                yield from ({"kind": kind, **row._mapping} for row in rows)
+                yield from ({"type": kind, **row._mapping} for row in rows)
 
     def erase(self, whose: Whose, forget_jobs: Callable[[Sequence[str]], object]) -> Erased:
         """Erase what is kept of finished runs; `forget_jobs` deletes the engine's rows of runs, by their ids.
