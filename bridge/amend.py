@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.app import Bridge
-from bridge.errors import PermanentError
+from bridge.errors import ConfigError, ConfigErrors, PermanentError
 from bridge.settings.overrides import merge, overridden
 from bridge.store.audit import SETTINGS, changed_keys
 from bridge.store.small import Override
@@ -29,6 +29,8 @@ def amend(bridge: Bridge, organization: str, document: Mapping[str, Any], by: st
     """
     overridden(bridge.source.file(), organization, document)
     before = document_of(bridge, organization)
+    if strayed := _strayed(before.document, document):
+        raise ConfigErrors([ConfigError(strayed, file=f"console settings of {organization}")])
     revision = bridge.store.overrides.set_if(organization, document, by, seen=seen)
     if revision is None:
         raise Stale("settings", "they were changed meanwhile")
@@ -36,6 +38,26 @@ def amend(bridge: Bridge, organization: str, document: Mapping[str, Any], by: st
     detail = {"revision": revision, "changed": changed_keys(before.document, document)}
     bridge.store.audit.add(by, SETTINGS, organization, detail)
     return revision
+
+
+def _strayed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Say where a stored key would go to an address that was not its own; empty where nowhere."""
+    homes = {provider.get("api_key"): provider.get("base_url") for provider in _providers(before)}
+    for provider in _providers(after):
+        key, address = provider.get("api_key"), provider.get("base_url")
+        if key is not None and address is not None and key in homes and homes[key] != address:
+            return (
+                "ai.base_url: a stored key does not go to another address; store the key anew under another name"
+            )
+    return ""
+
+
+def _providers(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    ai = document.get("ai")
+    if not isinstance(ai, Mapping):
+        return []
+    fallbacks = ai.get("fallbacks")
+    return [ai, *(one for one in (fallbacks if isinstance(fallbacks, list) else []) if isinstance(one, Mapping))]
 
 
 def switch(bridge: Bridge, organization: str, connection: str, by: str, *, enabled: bool) -> None:
