@@ -9,6 +9,7 @@ from typing import Any
 
 from bridge.errors import BridgeError, TemporaryError
 from bridge.guards import switched_off
+from bridge.limits import STANDING
 from bridge.model import Capability, Status, TicketRef, Usage
 from bridge.records import dump_change
 from bridge.settings.model import Organization
@@ -126,6 +127,8 @@ class Handling:
         usage = sum((decision.usage for decision in decisions), Usage())
         record = {**facts.decided.dump(), **facts.acted.dump(), "notes": notes}
         provider = ", ".join(dict.fromkeys(decision.provider for decision in decisions))
+        # The step raises where this process was taken for dead: the outcome is for the one that has its work.
+        STANDING.check("the run log")
         # A power cut that takes the outcome takes the step's checkpoint after it too, and the step is repeated.
         with self.store.steps.begin() as connection:
             seconds = self.store.runs.finish(

@@ -171,7 +171,11 @@ LAYERS = {
         *NOUNS, "bridge.ai", "bridge.answer", "bridge.guards", "bridge.plaintext", "bridge.policy",
         "bridge.prompts", "bridge.records", "bridge.settings.model", "psa_adapters.base",
     ),
-    "bridge.workflow": ("bridge.errors", "bridge.logcontext", "bridge.store.engine", "bridge.wakeup"),
+    "bridge.presence": ("bridge.errors", "bridge.limits", "bridge.store.engine", "bridge.store.executors"),
+    "bridge.workflow": (
+        "bridge.errors", "bridge.logcontext", "bridge.presence", "bridge.store.calls", "bridge.store.engine",
+        "bridge.store.executors", "bridge.wakeup",
+    ),
     "bridge.simulator": ("bridge.simulator",),
 }  # fmt: skip
 

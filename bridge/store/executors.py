@@ -88,7 +88,7 @@ class Executors:
         return True
 
     @contextmanager
-    def launching(self) -> Iterator[None]:
+    def launching(self, sleep: Callable[[float], None] = time.sleep) -> Iterator[None]:
         """Let one process at a time bring the engine's own tables up to date.
 
         Others look again and again instead of waiting inside a statement: the engine builds indexes concurrently,
@@ -96,7 +96,7 @@ class Executors:
         """
         hold = Hold(self.engine, "", _LAUNCH)
         while not hold.held():
-            time.sleep(0.1)
+            sleep(0.1)
         try:
             yield
         finally:

@@ -135,8 +135,14 @@ class RunLog:
             connection.execute(sa.update(runs).where(runs.c.id == id_).values(updated=self.now(), **values))
 
     def wait(self, id_: str, reason: str, attempts: int) -> None:
-        """Mark a run as waiting for a repeat, with the reason."""
-        self.update(id_, status=Status.WAITING.value, reason=reason, attempts=attempts)
+        """Mark a run as waiting for a repeat, with the reason; one that has ended stays as it is.
+
+        A process that was taken for dead may come back and not know yet that another has finished its work.
+        """
+        unfinished = sa.and_(runs.c.id == id_, runs.c.finished.is_(None))
+        values = {"status": Status.WAITING.value, "reason": reason, "attempts": attempts}
+        with self.engine.begin() as connection:
+            connection.execute(sa.update(runs).where(unfinished).values(updated=self.now(), **values))
 
     def finish(
         self,
