@@ -21,6 +21,8 @@ SHORTEST = 6
 LONGEST = 256 * 1024
 CREDENTIAL = re.compile(r"pass|secret|token|key|code|credential|auth|cookie", re.IGNORECASE)
 HARMLESS = frozenset({"accept", "user-agent", "content-type"})
+PUBLIC = frozenset({"scope", "grant_type"})
+"""Parts of a sign-in that an administrator must read when they are refused, and that give nothing away."""
 _WORD = re.compile(r"\w+")
 _ESCAPE = re.compile(r'\\+(?:[nrtbf"/]|u[0-9a-fA-F]{4})')
 
@@ -42,6 +44,8 @@ class Sent:
                 for part in (str(value), *str(value).split()):
                     sent._credential(part)
         for name, text in (leaf for body in bodies for leaf in _leaves(body)):
+            if name in PUBLIC:
+                continue
             words = _words(text)
             for at in range(len(words) - STRETCH + 1):
                 after = sent.stretches.setdefault(tuple(words[at : at + STRETCH]), set())

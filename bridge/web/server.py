@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask
@@ -61,6 +62,8 @@ class WebServer:
     def stop(self) -> None:
         """End `run`; where it runs in a thread of ours, wait for it."""
         self._stopping.set()
-        self._server.trigger.pull_trigger()
+        # The loop may have noticed by itself and closed its trigger already.
+        with suppress(OSError):
+            self._server.trigger.pull_trigger()
         if self._thread is not None:
             self._thread.join(10)
