@@ -10,7 +10,7 @@ demo: .venv/.run
 	@$(BIN)/psa-bridge demo $(ARGS)
 
 test: .venv/.dev
-	@$(BIN)/pytest -n 2 $(ARGS)
+	@$(BIN)/pytest -n 3 $(ARGS)
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .
