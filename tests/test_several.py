@@ -25,6 +25,7 @@ from bridge.simulator.drama import until
 from bridge.simulator.launch import PSAS, PracticeWorld
 from bridge.simulator.practice import Seen
 from bridge.simulator.stories import PLAIN
+from bridge.simulator.world import PracticePSA
 from bridge.store import Store
 from bridge.store.executors import Executors
 from tests.live import internal, live
@@ -140,11 +141,19 @@ def test_a_storm_keeps_the_accounts_limits_over_three_processes_and_delays_no_ot
 
 @pytest.mark.timeout(180)
 def test_a_killed_worker_is_taken_over_and_a_frozen_one_that_thaws_writes_nothing_more(crew: Crew) -> None:
-    crew.world.ai.latency = 1.5
+    crew.world.ai.latency = 4.0
     halo, kaseya = crew.world.psas["halopsa"], crew.world.psas["kaseya_bms"]
-    filed = [(psa, psa.create_ticket(PLAIN[0].ticket)) for psa in (halo, kaseya) for _ in range(15)]
+    filed: list[tuple[PracticePSA, str]] = []
     begun = "select count(distinct executor_id) from dbos.workflow_status where status = 'PENDING'"
-    until(lambda: crew.count(begun) == 3, 20)
+
+    def all_three_hold_some() -> bool:
+        # One process may take all that lies in the queue at once, so tickets come one by one until each has some.
+        if len(filed) < 150:
+            psa = (halo, kaseya)[len(filed) % 2]
+            filed.append((psa, psa.create_ticket(PLAIN[0].ticket)))
+        return crew.count(begun) == 3
+
+    until(all_three_hold_some, 60)
     crew.workers["two"].send_signal(signal.SIGSTOP)
     crew.workers["three"].kill()
     crew.world.ai.latency = 0.0
