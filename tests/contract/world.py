@@ -6,6 +6,7 @@ The suite in test_psa.py is run for every PSA and every variant in its `VARIANTS
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -34,7 +35,7 @@ class PracticeTime:
         return Runtime(sleep=self.sleep, clock=self.clock, now=lambda: datetime.now(UTC))
 
 
-class World:
+class World(ABC):
     """A running practice PSA plus adapters that talk to it. Built per test: `World(variant)`."""
 
     VARIANTS: ClassVar[tuple[str, ...]]  # "plain" first; the contract's unsettled questions as switches
@@ -66,21 +67,21 @@ class World:
         adapter: PSAAdapter = self.KIND("practice", self.options(**options), runtime or self.time.runtime())
         return adapter
 
+    @abstractmethod
     def webhook(self, ticket_id: str, event: str = "created") -> WebhookRequest:
         """Return an authentic webhook as the vendor sends it; event created, updated or deleted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forged(self, request: WebhookRequest) -> list[WebhookRequest]:
         """Return hostile versions of an authentic webhook, each of which must be rejected with 401."""
-        raise NotImplementedError
 
+    @abstractmethod
     def malformed(self) -> list[WebhookRequest]:
         """Return webhooks that pass authentication but cannot be read, or cannot even be authenticated."""
-        raise NotImplementedError
 
+    @abstractmethod
     def never_offered(self) -> set[str]:
         """Return category paths ("A / B / C") that exist but are inactive, orphaned or illegal."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Stop the practice server and what it sends."""
