@@ -356,8 +356,8 @@ def test_opening_again_changes_nothing(database: str) -> None:
 
 
 def test_processes_that_start_together_migrate_once(database: str) -> None:
-    stores = at_once(*[lambda: Store.open(database)] * 4)
-    assert all(isinstance(store, Store) for store in stores)
+    stores = at_once(*[lambda: Store.open(database)] * 8)
+    assert [store for store in stores if not isinstance(store, Store)] == []
     with stores[0].engine.connect() as connection:
         assert connection.scalars(sa.select(schema_version.c.version)).all() == [len(MIGRATIONS)]
     for store in stores:

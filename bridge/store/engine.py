@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 
 class Durability(Enum):
@@ -53,7 +54,7 @@ def open_engine(url: str, durability: Durability, *, pool_size: int = 2) -> sa.E
         connection.isolation_level = "IMMEDIATE"
         connection.execute("PRAGMA busy_timeout=30000")
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous={durability.value}")
         # What is deleted or erased must not stay readable in the file's free pages.
         connection.execute("PRAGMA secure_delete=ON")
@@ -62,6 +63,20 @@ def open_engine(url: str, durability: Durability, *, pool_size: int = 2) -> sa.E
             connection.create_function("unixepoch", 1, lambda _modifier: time.time())
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    # SQLite does not ask its busy handler while a new file changes to WAL: of several processes that open it
+    # together, one changes it and the others are told "locked" at once.
+    for attempt in Retrying(
+        retry=retry_if_exception(_is_locked), stop=stop_after_delay(30), wait=wait_random(0, 0.05), reraise=True
+    ):
+        with attempt:
+            connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _is_locked(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
