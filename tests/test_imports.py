@@ -47,7 +47,7 @@ SOLE_HOMES = {
     "urllib3": ("bridge.http", "bridge.reach", "bridge.simulator"),
     "http.client": (),
     "urllib.request": (),
-    "tenacity": ("bridge.http",),
+    "tenacity": ("bridge.http", "bridge.store.engine"),
     "jinja2": ("bridge.prompts", "bridge.web"),
     "yaml": ("bridge.settings",),
     "cryptography": ("bridge.secrets", "bridge.simulator.idp"),
