@@ -117,7 +117,7 @@ class Chores:
         """Delete what is past its time; a stop half-way leaves the rest for the next time."""
         bridge = self._bridge
         now, settings = bridge.clock.now(), bridge.settings
-        gone = Retention(bridge.store, bridge.engine, bridge.clock.sleep).apply(
+        gone = Retention(bridge.store, bridge.engine.jobs, bridge.clock.sleep).apply(
             now, timedelta(days=settings.retention_days), self._is_on
         )
         bridge.store.watermarks.set("retention", now.timestamp())

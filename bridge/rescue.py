@@ -26,14 +26,14 @@ def rescue(bridge: Bridge) -> None:
     """Look at unfinished runs that have been silent, and see to those that no job will finish."""
     before = bridge.clock.now().timestamp() - AFTER
     silent = bridge.store.runs.silent(before)
-    lost = bridge.engine.lost([run.id for run in silent])
+    lost = bridge.engine.jobs.lost([run.id for run in silent])
     for run in silent:
         if run.id not in lost:
             continue
         if run.reason != ONCE:
             logger.warning("run %s: %s", run.id, ONCE)
             bridge.store.runs.wait(run.id, ONCE, run.attempts)
-            bridge.engine.revive(lost[run.id], run.organization)
+            bridge.engine.jobs.revive(lost[run.id], run.organization)
             continue
         why = "the bridge stopped again and again while it handled this ticket; retry it when that is mended"
         at = bridge.clock.now().timestamp()

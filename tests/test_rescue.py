@@ -20,7 +20,7 @@ def given_up(world: Live, run: str) -> None:
         "update runs set status = 'pending', finished = null, updated = updated - :age where id = :run",
     )
     # The run is finished a moment before its job is; what is written into the engine's tables must not cross that.
-    wait_for(lambda: world.bridge.engine.unfinished() == 0)
+    wait_for(lambda: world.bridge.engine.jobs.unfinished() == 0)
     with world.bridge.store.engine.begin() as connection:
         for statement in statements:
             connection.execute(sa.text(statement), {"run": run, "age": AFTER + 60})

@@ -49,7 +49,7 @@ def test_retention_is_done_with_the_alarms_of_what_is_switched_off(here: Site) -
     here.bridge.store.alarms.set(f"sweep:{here.connection()}", "northwind", "fails")
     here.bridge.store.alarms.set("sweep:gone", "northwind", "fails")
     with patch.object(here.bridge, "engine") as engine:
-        engine.forget_before.return_value = 0
+        engine.jobs.forget_before.return_value = 0
         here.bridge.chores.do("retention")
     assert alarms(here) == [f"sweep:{here.connection()}"]
     assert "retention" in here.bridge.store.watermarks.all()

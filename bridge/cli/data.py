@@ -81,7 +81,7 @@ def erase(frame: Frame, connection: str, client: str, ticket: str, yes: bool) ->
         engine.run_jobs = False
         engine.start()
         with progress("erasing"):
-            done = store.holdings.erase(whose, engine.forget_runs)
+            done = store.holdings.erase(whose, engine.jobs.forget_runs)
         detail = {"client": client, "ticket": ticket, **vars(done)}
         store.audit.add(WHO, DATA_ERASED, connection, detail)
     counts = ", ".join(f"{getattr(done, kind)} {kind}" for kind in ("runs", "suggestions", "verdicts", "replies"))

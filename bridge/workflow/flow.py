@@ -1,0 +1,171 @@
+"""What a job does, step by step, and how long it keeps trying.
+
+Step results are stored, so nothing of a ticket's text and no secret crosses a step border; steps return
+problems instead of raising them. Waits up to SHORT_WAIT are slept durably; longer ones end the job and
+enqueue its continuation, so that no worker slot is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from dbos import DBOS
+
+SHORT_WAIT = 10.0
+RECOVERY_ATTEMPTS = 5
+
+
+class Handler(Protocol):
+    """What the engine runs; given by the composition root. All arguments and results are plain JSON."""
+
+    def decide(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+        """Decide; the state's earlier decisions are kept."""
+
+    def finish(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+        """Plan, write, leave the note and record the outcome; all of it safe to repeat."""
+
+    def waiting(self, job: Mapping[str, Any], attempts: int, reason: str) -> None:
+        """Show that a run waits for a repeat."""
+
+    def chore(self, name: str) -> None:
+        """Do one recurring or one-off chore: "sweep:<connection>", "retention", "health" …"""
+
+    def due_chores(self) -> Sequence[str]:
+        """Return the chores that are due."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a run keeps trying: seconds before each repeat; `partial` repeats for a lagging capability."""
+
+    delays: tuple[float, ...] = (5, 20, 60, 180, 600, 1200, 1800, 3600, 3600, 3600, 3600, 3600, 3600)
+    partial: int = 3
+    paused: float = 900.0
+
+
+class Host(Protocol):
+    """The engine of this process, as its jobs see it."""
+
+    @property
+    def handler(self) -> Handler: ...
+    @property
+    def patience(self) -> Patience: ...
+
+    def slot(self, job: Mapping[str, Any]) -> AbstractContextManager[None]:
+        """Hold a job's slot while it is carried through."""
+
+    def continue_later(self, job: Mapping[str, Any], state: Mapping[str, Any], delay: float) -> None:
+        """Enqueue the continuation of a run; the same continuation twice is one."""
+
+    def request(self, chore: str, key: str) -> None:
+        """Enqueue a chore once per key."""
+
+
+_host: Host | None = None
+
+
+def attach(host: Host) -> None:
+    """Let jobs run on this engine; there is one in a process."""
+    global _host
+    _host = host
+
+
+def detach(host: Host) -> None:
+    """Let an engine go, unless another one has taken its place."""
+    global _host
+    if _host is host:
+        _host = None
+
+
+def _here() -> Host:
+    assert _host is not None, "the engine is not started"
+    return _host
+
+
+@DBOS.step(name="decide", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
+def _decide(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    return _here().handler.decide(job, state)
+
+
+@DBOS.step(name="finish", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
+def _finish(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    return _here().handler.finish(job, state)
+
+
+@DBOS.workflow(name="handle_ticket", max_recovery_attempts=RECOVERY_ATTEMPTS)
+def handle_ticket(job: dict[str, Any], state: dict[str, Any]) -> str:
+    """Handle one ticket. `job` names it; `state` is empty, or what an earlier part of the run reached."""
+    with _here().slot(job):
+        return _carried_through(job, state)
+
+
+def _carried_through(job: dict[str, Any], state: dict[str, Any]) -> str:
+    """Decide, then finish: two steps, because only the AI's answer must not be asked for twice.
+
+    Each step returns {"retry": {reason, after, paused, partial} or null, …}; a retry repeats that step.
+    """
+    state = {"attempts": 0, "pauses": 0, "before": 0, **state}
+    for name, step in (("decided", _decide), ("finished", _finish)):
+        while not _done(state.get(name)):
+            state[name] = step(job, state)
+            retry = state[name].get("retry")
+            if not retry:
+                break
+            delay = _delay(state, retry)
+            if delay is None:
+                # Patience is over: what is known goes on to the note, which is tried this one last time.
+                state = {**state, "last": True, name: {**state[name], "retry": None}}
+                if name == "finished":
+                    _finish(job, state)
+                break
+            state["pauses" if retry.get("paused") else "attempts"] += 1
+            _here().handler.waiting(job, state["attempts"], retry["reason"])
+            if delay > SHORT_WAIT:
+                _here().continue_later(job, state, delay)
+                return "continued"
+            DBOS.sleep(delay)
+        if state[name].get("finished"):
+            break
+        # Each step has the whole patience; the counter itself runs on, because continuations are named by it.
+        state["before"] = state["attempts"]
+    return "finished"
+
+
+def _done(result: Mapping[str, Any] | None) -> bool:
+    return result is not None and not result.get("retry")
+
+
+def _delay(state: Mapping[str, Any], retry: Mapping[str, Any]) -> float | None:
+    """Return the seconds to wait before the next try; None when patience is over."""
+    patience = _here().patience
+    asked = float(retry.get("after") or 0.0)
+    if retry.get("paused"):
+        return max(asked, patience.paused)
+    attempts = int(state["attempts"]) - int(state["before"])
+    limit = min(patience.partial, len(patience.delays)) if retry.get("partial") else len(patience.delays)
+    if attempts >= limit:
+        return None
+    return max(asked, patience.delays[attempts])
+
+
+@DBOS.step(name="chore")
+def _chore(name: str) -> None:
+    _here().handler.chore(name)
+
+
+@DBOS.workflow(name="do_chore", max_recovery_attempts=RECOVERY_ATTEMPTS)
+def do_chore(name: str) -> None:
+    """Do one chore; one that fails is tried again when it is due again."""
+    _chore(name)
+
+
+@DBOS.workflow(name="tick")
+def tick(scheduled: datetime, _context: Any) -> None:
+    """Enqueue the chores that are due. Runs once per minute over all processes."""
+    host = _here()
+    for name in host.handler.due_chores():
+        host.request(name, scheduled.isoformat())
