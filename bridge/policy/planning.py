@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from bridge.model import (
     Capability,
-    Category,
     Change,
-    Choice,
     Decision,
     Field,
     LeftAlone,
@@ -21,62 +18,9 @@ from bridge.model import (
     Ticket,
     Value,
 )
+from bridge.policy.scores import RAISED_BY, escalation_target, raise_target, triggered
+from bridge.policy.values import id_of, is_higher, legal, name_of, same
 from bridge.settings.model import Categorization, Organization, Sentiment
-
-RAISED_BY = {
-    Field.PRIORITY: ("sentiment", "urgency", "impact"),
-    Field.IMPACT: ("impact",),
-    Field.URGENCY: ("urgency",),
-    Field.SEVERITY: ("urgency",),
-}
-"""Which scores may raise which field; the highest one above its threshold counts."""
-
-GRADED = tuple(RAISED_BY)
-"""Fields whose values run from less to more serious."""
-
-ESCALATED = (Field.OWNER, Field.TEAM, Field.STATUS)
-
-
-def offered(taxonomy: Taxonomy, settings: Categorization) -> Taxonomy:
-    """Narrow a taxonomy to what the AI may choose, with the operator's hints on the paths."""
-    ignored = [pattern.casefold() for pattern in settings.ignore]
-    hints = {path.casefold(): hint for path, hint in settings.hints.items()}
-    kept = []
-    for category in taxonomy.categories:
-        names = [_path(category, slash=slash) for slash in ("/", " / ")]
-        if any(fnmatchcase(name, pattern) for name in names for pattern in ignored):
-            continue
-        hint = next((hints[name] for name in names if name in hints), category.hint)
-        kept.append(Category(category.type, category.subtype, category.item, hint))
-    return Taxonomy(tuple(kept), taxonomy.choices)
-
-
-def _path(category: Category, *, slash: str) -> str:
-    return slash.join(part.name for part in category.parts).casefold()
-
-
-def fields_needed(organization: Organization, capabilities: Collection[Capability]) -> frozenset[Field]:
-    """Return the value lists a plan will need."""
-    fields: set[Field] = set()
-    if Capability.CATEGORIZATION in capabilities and organization.categorization.priority:
-        fields.add(Field.PRIORITY)
-    if Capability.SENTIMENT in capabilities:
-        fields.update(RAISED_BY)
-        fields.update(organization.sentiment.escalate.wanted())
-    return frozenset(fields)
-
-
-def fields_to_write(organization: Organization, decisions: Sequence[Decision]) -> frozenset[Field]:
-    """Return the value lists that these decisions call for, and no others: a list that is not read cannot fail."""
-    fields: set[Field] = set()
-    for decision in decisions:
-        fields.update(decision.values)
-        if decision.capability is Capability.SENTIMENT:
-            acting = triggered(organization.sentiment, decision.scores)
-            fields.update(field_ for field_, names in RAISED_BY.items() if acting.keys() & set(names))
-            if "sentiment" in acting:
-                fields.update(organization.sentiment.escalate.wanted())
-    return frozenset(fields)
 
 
 def plan(
@@ -150,7 +94,7 @@ class _Builder:
         ranks = {choice.id: rank for rank, choice in enumerate(taxonomy.choices.get(Field.PRIORITY, ()))}
         order = (Mode.SHADOW, Mode.SUGGEST, Mode.APPLY)
         # At equal height the wish that may act wins over the one that may only offer.
-        best = max(rivals, key=lambda w: (ranks.get(_id(w.change.after), -1), order.index(w.mode)))
+        best = max(rivals, key=lambda w: (ranks.get(id_of(w.change.after), -1), order.index(w.mode)))
         kept = [best]
         for wish in rivals:
             if wish is best:
@@ -172,26 +116,6 @@ def _outdone(lower: Change, best: Change) -> str:
     if same(lower.after, best.after):
         return f"{proposed} as well"
     return f"{proposed}; {name_of(best.after)}, proposed {by[best.capability]}, is higher"
-
-
-def same(one: Value | None, other: Value | None) -> bool:
-    """Compare two values by their ids; categories level by level."""
-    if one is None or other is None:
-        return one is other
-    if isinstance(one, Category) and isinstance(other, Category):
-        return one.ids == other.ids
-    return _id(one) == _id(other)
-
-
-def _id(value: Value) -> str:
-    return "/".join(value.ids) if isinstance(value, Category) else value.id
-
-
-def name_of(value: Value | None) -> str:
-    """Return what a person calls a value: a path, a name, or "empty"."""
-    if value is None:
-        return "empty"
-    return value.path if isinstance(value, Category) else value.name
 
 
 def _categorize(b: _Builder, settings: Categorization, decision: Decision, taxonomy: Taxonomy) -> None:
@@ -217,73 +141,13 @@ def _categorize(b: _Builder, settings: Categorization, decision: Decision, taxon
     if (
         mode is Mode.APPLY
         and not same(priority, present)
-        and not _higher(taxonomy, Field.PRIORITY, priority, present)
+        and not is_higher(taxonomy, Field.PRIORITY, priority, present)
     ):
         b.leave(Field.PRIORITY, f"{priority.name} was proposed, which is not higher", capability)
         return
     if mode is Mode.APPLY and sure < settings.min_confidence:
         mode = Mode.SUGGEST
     b.wish(Field.PRIORITY, priority, "proposed with the category", capability, mode)
-
-
-def at_least(choices: Sequence[Choice], held: Value | None, wanted: Value) -> bool:
-    """Tell whether a held value is as serious as the wanted one or more, by the order of the PSA's list."""
-    ranks = {choice.id: rank for rank, choice in enumerate(choices)}
-    if held is None or _id(held) not in ranks or _id(wanted) not in ranks:
-        return False
-    return ranks[_id(held)] >= ranks[_id(wanted)]
-
-
-def legal(taxonomy: Taxonomy, field_: Field, value: Value) -> bool:
-    """Tell whether a value may be written to a field: a member of its list, by id."""
-    if isinstance(value, Category):
-        return field_ is Field.CATEGORY and value.ids in {category.ids for category in taxonomy.categories}
-    return any(choice.id == value.id for choice in taxonomy.choices.get(field_, ()))
-
-
-def _higher(taxonomy: Taxonomy, field_: Field, wanted: Choice, present: Value | None) -> bool:
-    ranks = {choice.id: rank for rank, choice in enumerate(taxonomy.choices.get(field_, ()))}
-    if present is None:
-        return True
-    if wanted.id not in ranks or _id(present) not in ranks:
-        return False
-    return ranks[wanted.id] > ranks[_id(present)]
-
-
-def triggered(settings: Sentiment, scores: Mapping[str, int]) -> dict[str, int]:
-    """Return the scores that may act: chosen in `act_on` and strictly above their threshold."""
-    return {
-        name: score
-        for name, score in scores.items()
-        if name in settings.act_on and score > settings.thresholds.get(name, 3)
-    }
-
-
-def mood(settings: Sentiment, score: int) -> str:
-    """Put a sentiment score into a word: above the threshold negative, at it neutral, below positive."""
-    threshold = settings.thresholds.get("sentiment", 3)
-    return "negative" if score > threshold else "neutral" if score == threshold else "positive"
-
-
-def raise_target(
-    settings: Sentiment, field_: Field, score: int, choices: Sequence[Choice]
-) -> tuple[Choice | None, str]:
-    """Find the value a score raises a field to, or the reason why there is none.
-
-    An operator's map names the value for a score or for the nearest lower one. Without a map: 5 takes the most
-    serious value, 4 the one below it (of at most three values: the most serious too), lower scores none.
-    """
-    mapping = settings.raise_.get(field_)
-    if mapping is None:
-        if score < 4 or not choices:
-            return None, ""
-        return (choices[-2] if score == 4 and len(choices) > 3 else choices[-1]), ""
-    reached = [key for key in mapping if key <= score]
-    if not reached:
-        return None, ""
-    word = mapping[max(reached)]
-    found = next((choice for choice in choices if choice.answers_to(word)), None)
-    return found, "" if found else f"'{word}' is no {field_.value} this ticket can have"
 
 
 def _raise(
@@ -314,7 +178,7 @@ def _raise(
         present = b.ticket.value(field_)
         before = b.seen.get(field_)
         ours_already = same(present, target) and not same(before, target)
-        if ours_already or _higher(taxonomy, field_, target, present):
+        if ours_already or is_higher(taxonomy, field_, target, present):
             b.wish(field_, target, _because(settings, name, score), capability, settings.mode)
         else:
             stays = (
@@ -338,15 +202,6 @@ def _raise(
             b.leave(field_, trouble, capability)
         else:
             b.wish(field_, choice, why, capability, settings.mode)
-
-
-def escalation_target(taxonomy: Taxonomy, field_: Field, word: str) -> tuple[Choice | None, str]:
-    """Find the one owner, team or status an operator's word means, or the reason why there is none."""
-    found = [choice for choice in taxonomy.choices.get(field_, ()) if choice.answers_to(word)]
-    exact = [choice for choice in found if choice.id == word.strip()] or found
-    if len(exact) > 1:
-        return None, f"'{word}' means {len(exact)} different ones; configure an e-mail address or id"
-    return (exact[0], "") if exact else (None, f"'{word}' is not known in this PSA or not allowed for this ticket")
 
 
 def _because(settings: Sentiment, name: str, score: int) -> str:
