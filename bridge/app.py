@@ -160,7 +160,9 @@ class Bridge:
         folder = self.settings.prompts
         # The folder may appear while the service runs.
         own = folder if folder.is_dir() else None
-        return self._prompts.get("prompts", own, lambda: Prompts(own, LastKnown(self.store.prompts)))
+        return self._prompts.get(
+            "prompts", own, lambda: Prompts(own, LastKnown(self.store.prompts, self.clock.monotonic))
+        )
 
     def asker(self, organization: Organization, capability: Capability) -> Budgeted:
         """Return the AI of an organization for a capability; NotUsable where nothing can be asked."""

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from bridge.app import Bridge
+from bridge.app import Bridge, Clock
 from bridge.prompt_samples import sample
 from bridge.prompts import NOTES, PROMPTS, Prompts, shipped
 from bridge.store import Store
@@ -89,11 +89,16 @@ def test_every_template_can_be_opened_and_saved_as_it_is(console: Site, adam: Fl
     assert console.bridge.store.prompts.texts() == {}
 
 
-def test_a_saved_text_holds_at_once_in_every_process(console: Site, adam: FlaskClient) -> None:
-    other = Bridge(console.config, tick=False)
+def test_a_saved_text_holds_at_once_and_in_other_processes_within_a_second(
+    console: Site, adam: FlaskClient
+) -> None:
+    now = 100.0
+    other = Bridge(console.config, clock=Clock(monotonic=lambda: now), tick=False)
     try:
         before = rendered(other)
         saved(adam, prompt(system="Score this ticket for {{ organization }}."))
+        assert rendered(console.bridge) == "Score this ticket for Acme IT."
+        now = 101.0
         assert rendered(console.bridge) == rendered(other) == "Score this ticket for Acme IT."
         assert before != rendered(other)
     finally:
@@ -207,6 +212,17 @@ def test_the_preview_with_a_real_ticket_shows_what_would_leave(console: Site, ad
     assert asked.send(adam, f"{page}/preview", connection="nowhere", ticket="1").status_code == 404
 
 
+def test_a_reply_template_is_previewed_with_a_real_ticket_too(console: Site, adam: FlaskClient) -> None:
+    ref = console.ticket("Printer", "The toner is empty since Monday.")
+    page = f"{PAGE}/reply"
+    answer = opened(adam, page, page).send(adam, f"{page}/preview", connection=ref.connection, ticket=ref.id)
+    assert answer.status_code == 200
+    assert f"With ticket {ref.id} of {ref.connection}; nothing was sent" in answer.text
+    assert "The toner is empty since Monday." in answer.text
+    assert console.psa.look(ref.id).writes == 0
+    assert console.world.ai.questions() == []
+
+
 def test_hostile_text_is_text_on_the_page(console: Site, adam: FlaskClient) -> None:
     saved(adam, prompt(system="</textarea><script>alert(1)</script>"))
     text = adam.get(SENTIMENT).text
@@ -260,7 +276,7 @@ def test_the_store_keeps_versions_in_order_and_refuses_a_stale_one(tmp_path: Pat
 def test_while_the_database_cannot_be_read_the_last_texts_hold(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path}/b.db")
     store.prompts.add("a", "one", "x", seen=0)
-    known = LastKnown(store.prompts)
+    known = LastKnown(store.prompts, interval=0)
     assert known() == {"a": "one"}
     store.close()
     for file in tmp_path.iterdir():
@@ -270,6 +286,21 @@ def test_while_the_database_cannot_be_read_the_last_texts_hold(tmp_path: Path) -
     assert known() == {"a": "one"}
     with pytest.raises(OperationalError):
         LastKnown(store.prompts)()
+
+
+def test_what_this_process_saves_holds_at_once_and_what_another_saves_within_a_second(tmp_path: Path) -> None:
+    store, other = (Store.open(f"sqlite:///{tmp_path}/b.db") for _ in range(2))
+    now = 100.0
+    known = LastKnown(store.prompts, lambda: now)
+    assert known() == {}
+    store.prompts.add("a", "ours", "x", seen=0)
+    assert known() == {"a": "ours"}
+    other.prompts.add("a", "theirs", "y", seen=1)
+    assert known() == {"a": "ours"}
+    now = 101.0
+    assert known() == {"a": "theirs"}
+    store.close()
+    other.close()
 
 
 def test_in_a_checkout_the_shipped_folder_is_not_the_operators(console: Site, adam: FlaskClient) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,10 +24,13 @@ class Version:
     at: float
 
 
-@dataclass(frozen=True)
+@dataclass
 class PromptVersions:
+    """`added` counts the versions this process has added."""
+
     engine: sa.Engine
     now: Callable[[], float]
+    added: int = field(default=0, init=False)
 
     def texts(self) -> dict[str, str]:
         """Return the templates that hold now, by name; those that were given back are not among them."""
@@ -50,20 +54,30 @@ class PromptVersions:
         with self.engine.begin() as connection:
             if connection.scalar(newest) != seen:
                 return None
-            return seen + 1 if insert_new(connection, prompts, row) else None
+            stored = insert_new(connection, prompts, row)
+        self.added += stored
+        return seen + 1 if stored else None
 
 
 class LastKnown:
     """The templates that hold now; while the database cannot be read, those that held last.
 
-    A ticket must not get an error note because one look at the templates came at a bad moment.
+    A ticket must not get an error note because one look at the templates came at a bad moment. Each ticket uses
+    several, so what other processes add is looked for once per `interval` seconds of `clock`.
     """
 
-    def __init__(self, versions: PromptVersions) -> None:
-        self._versions = versions
+    def __init__(
+        self, versions: PromptVersions, clock: Callable[[], float] = time.monotonic, *, interval: float = 1.0
+    ) -> None:
+        self._versions, self._clock, self._interval = versions, clock, interval
         self._texts: Mapping[str, str] | None = None
+        self._looked = (-1, 0.0)
 
     def __call__(self) -> Mapping[str, str]:
+        added, now = self._versions.added, self._clock()
+        if self._texts is not None and self._looked[0] == added and now - self._looked[1] < self._interval:
+            return self._texts
+        self._looked = (added, now)
         try:
             self._texts = self._versions.texts()
         except SQLAlchemyError as error:
