@@ -14,11 +14,12 @@ from bridge.ai.providers import check_provider
 from bridge.errors import BridgeError, NotUsable
 from bridge.guards import active
 from bridge.model import Capability, Finding, Level
+from bridge.oidc import CALLBACK, Client, IdentityProvider
 from bridge.prompt_samples import problems
 from bridge.prompts import NOTES, PROMPTS
 from bridge.reach import is_loopback
 from bridge.secrets import KEY
-from bridge.settings.model import Connection, Organization, Provider
+from bridge.settings.model import SSO, Connection, Organization, Provider
 from bridge.triage.decide import DEFAULT_MAX_TOKENS
 from psa_adapters.base import PSAAdapter
 
@@ -52,6 +53,8 @@ class Checkup:
             yield from self._about("prompts", self._prompts())
             yield from self._about("database", self._database())
             yield from self._about("vault", self._vault())
+            if self.bridge.settings.sso is not None:
+                yield from self._about("single sign-on", self._sign_on(self.bridge.settings.sso))
         for organization in self.bridge.settings.organizations.values():
             chosen = [c for c in organization.connections.values() if not only or c.id in only]
             if not only:
@@ -123,6 +126,33 @@ class Checkup:
                 yield Finding(Level.FAILED, f"vault:{name}", error.hint)
         if not broken:
             yield Finding(Level.OK, KEY, f"opens the vault (secrets in it: {len(names)})")
+
+    def _sign_on(self, sso: SSO) -> Iterator[Finding]:
+        """Look at the identity provider as the first sign-in would; nobody is signed in."""
+        bridge = self.bridge
+        address = f"{bridge.settings.server.public_url}{CALLBACK}"
+        try:
+            secret = bridge.secrets.resolve(sso.client_secret)
+        except BridgeError as error:
+            yield Finding(Level.FAILED, "sso.client_secret", str(error))
+            return
+        if self.offline:
+            yield Finding(Level.OK, sso.issuer, "the client secret is there; not asked (--offline)")
+            return
+        provider = IdentityProvider(
+            Client(sso.issuer, sso.client_id, secret, address),
+            now=bridge.clock.now,
+            clock=bridge.clock.monotonic,
+            sleep=bridge.clock.sleep,
+            observe=bridge.metrics.called,
+        )
+        try:
+            keys = provider.look()
+        except BridgeError as error:
+            yield Finding(Level.FAILED, sso.issuer, str(error))
+            return
+        yield Finding(Level.OK, sso.issuer, f"discovery document and keys are there (usable keys: {keys})")
+        yield Finding(Level.OK, "redirect URI", f"{address} must be registered there exactly like this")
 
     def _ai(self, organization: Organization) -> Iterator[Finding]:
         if not organization.licensed:

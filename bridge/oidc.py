@@ -36,6 +36,9 @@ MOST_BYTES = 1024 * 1024
 ERROR_WORD = re.compile(r"[a-z_]{1,40}")
 ENTRA_CODE = re.compile(r"AADSTS[0-9]{4,8}")
 
+CALLBACK = "/login/sso/callback"
+"""Where the provider sends the browser back to, below server.public_url."""
+
 T = TypeVar("T")
 
 
@@ -130,6 +133,11 @@ class IdentityProvider:
             "code_challenge_method": "S256",
         }
         return known.authorize + ("&" if urlsplit(known.authorize).query else "?") + urlencode(asked)
+
+    def look(self) -> int:
+        """Read discovery document and keys, as the first sign-in would; return how many keys can be used."""
+        self._discovery.get()
+        return len(self._keys.get()[0].keys)
 
     def finish(self, code: str, pending: Pending) -> Mapping[str, Any]:
         """Exchange the code of an answer and return the claims of its ID token, every rule checked."""

@@ -112,6 +112,22 @@ def test_a_change_of_password_or_role_ends_the_sessions(here: Practice) -> None:
     assert here.json("users", "list") == []
 
 
+def test_a_user_is_limited_to_organizations(here: Practice) -> None:
+    organization = "northwind"
+    here.ok("users", "add", "sam", "--organization", organization, stdin="correct horse battery")
+    assert [user["organizations"] for user in here.json("users", "list")] == [[organization]]
+    assert here.run("users", "role", "sam", "owner").exit_code == 1
+    here.ok("users", "limit", "sam")
+    assert [user["organizations"] for user in here.json("users", "list")] == [[]]
+    assert " all " in here.ok("users", "list")
+    here.ok("users", "limit", "sam", organization)
+    here.ok("users", "password", "sam", stdin="another long password\n")
+    assert [user["organizations"] for user in here.json("users", "list")] == [[organization]]
+    assert here.run("users", "limit", "sam", "northwynd").exit_code == 2
+    here.ok("users", "add", "olga", "--role", "owner", stdin="correct horse battery")
+    assert here.run("users", "limit", "olga", organization).exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("args", "stdin", "code"),
     [
@@ -177,6 +193,15 @@ def test_a_preview_with_a_ticket_asks_nobody(here: Practice) -> None:
     assert re.search(r"Printing\n(?: .*\n)* C\d+: Paper jam\n", said)
     assert here.world.ai.questions() == []
     assert here.run("prompts", "preview", "note", "--ticket", here.connection, ticket).exit_code == 2
+
+
+def test_a_preview_of_a_reply_holds_the_public_conversation_only(here: Practice) -> None:
+    ticket = here.tickets.create_ticket(JAM)
+    desk = here.tickets.look(ticket)
+    said = here.ok("prompts", "preview", "reply", "--ticket", here.connection, ticket)
+    assert "paper jam" in said
+    assert here.tickets.look(ticket) == desk
+    assert here.world.ai.questions() == []
 
 
 @pytest.mark.parametrize("name", ["categorize", "sentiment", "reply", "note", "error_note"])

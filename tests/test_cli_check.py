@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.secrets import generate_key
+from bridge.simulator.idp import PracticeIdP
 from tests.practice import JAM, Practice, practice
 
 
@@ -167,3 +168,46 @@ def test_addresses_that_no_psa_can_reach_are_a_warning(here: Practice) -> None:
     organization(here, "connections", here.connection, to={**block, "url": "https://api-na.myconnectwise.net"})
     ((state, _detail),) = of(lines(here, "--offline"), "public_url")
     assert state == "warning"
+
+
+@pytest.fixture
+def idp(here: Practice, monkeypatch: pytest.MonkeyPatch) -> Iterator[PracticeIdP]:
+    provider = PracticeIdP()
+    provider.server.start()
+    for name, value in provider.secrets().items():
+        monkeypatch.setenv(name, value)
+    here.edit(["sso"], provider.settings())
+    yield provider
+    provider.server.stop()
+
+
+def test_the_identity_provider_is_asked_for_its_document_and_keys(here: Practice, idp: PracticeIdP) -> None:
+    found = lines(here)
+    assert ("ok", "discovery document and keys are there (usable keys: 1)") in of(found, idp.issuer)
+    ((state, detail),) = of(found, "redirect URI")
+    assert state == "ok"
+    assert "/login/sso/callback must be registered" in detail
+
+
+def test_an_identity_provider_that_is_another_or_away_fails(here: Practice, idp: PracticeIdP) -> None:
+    here.edit(["sso", "issuer"], f"{idp.issuer}x")
+    assert [state for state, _detail in of(lines(here), idp.issuer)] == ["failed"]
+    here.edit(["sso", "issuer"], idp.issuer)
+    idp.server.stop()
+    ((state, detail),) = of(lines(here), idp.issuer)
+    assert state == "failed"
+    assert "identity provider" in detail
+
+
+def test_a_client_secret_that_is_not_set_fails_without_asking(
+    here: Practice, idp: PracticeIdP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in idp.secrets():
+        monkeypatch.delenv(name)
+    assert [state for state, _detail in of(lines(here), "sso.client_secret")] == ["failed"]
+
+
+def test_offline_does_not_ask_the_identity_provider(here: Practice, idp: PracticeIdP) -> None:
+    idp.server.stop()
+    ((state, detail),) = of(lines(here, "--offline"), idp.issuer)
+    assert (state, "not asked" in detail) == ("ok", True)

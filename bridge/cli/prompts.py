@@ -96,19 +96,17 @@ def preview(frame: Frame, template: str, ticket: tuple[str, str] | None) -> None
 
 
 def _with_ticket(bridge: Bridge, template: str, ref: TicketRef) -> None:
-    from bridge.triage.decide import TEMPLATES, compose
+    from bridge.triage.preview import prompt_of
 
-    capability = CAPABILITIES.get(template)
-    if capability not in TEMPLATES:
-        usable = " and ".join(name for name, found in CAPABILITIES.items() if found in TEMPLATES)
-        raise click.UsageError(f"--ticket goes with {usable}")
+    if template not in CAPABILITIES:
+        raise click.UsageError(f"--ticket goes with {', '.join(CAPABILITIES)}")
     place(bridge, ref.connection)
     desk = bridge.desk(ref.connection)
     assert desk is not None
     with progress("reading the ticket"):
         found = desk.adapter.get_ticket(ref)
-        question = compose(desk, desk.organization.for_client(found.company), found, capability)
-    _show(question.prompt.system, question.prompt.user)
+        asked = prompt_of(desk, found, CAPABILITIES[template])
+    _show(asked.system, asked.user)
 
 
 def _show(system: str, user: str) -> None:

@@ -61,10 +61,15 @@ def draft(desk: Desk, ref: TicketRef) -> str:
     if ticket.closed:
         raise PermanentError("reply draft", "the ticket is closed")
     organization = desk.organization.for_client(ticket.company)
+    return _asked(desk, organization, ticket, compose_reply(desk, organization, ticket))
+
+
+def compose_reply(desk: Desk, organization: Organization, ticket: Ticket) -> Prompt:
+    """Build the question for a draft from the public conversation; PermanentError where there is no text."""
     conversation = desk.adapter.get_conversation(ticket)[-RECENT:]
     if not ticket.description and not conversation:
         raise PermanentError("reply draft", "there is no customer-visible text to answer")
-    return _asked(desk, organization, ticket, _prompt(desk, organization, ticket, conversation))
+    return _prompt(desk, organization, ticket, conversation)
 
 
 def _asked(desk: Desk, organization: Organization, ticket: Ticket, prompt: Prompt) -> str:

@@ -17,7 +17,7 @@ from bridge.prompt_samples import problems, sample
 from bridge.prompts import CONSOLE, NOTES, Prompts, shipped
 from bridge.store.audit import PROMPT
 from bridge.store.prompts import Version
-from bridge.triage.decide import compose
+from bridge.triage.preview import prompt_of
 from bridge.web import access
 from bridge.web.current import the_bridge
 from bridge.web.settings.fields import plain
@@ -33,7 +33,11 @@ KINDS = {
     "note": ("Internal note", "What support staff read on the ticket."),
     "error_note": ("Error note", "What support staff read when the AI could not be used."),
 }
-CAPABILITIES = {"categorize": Capability.CATEGORIZATION, "sentiment": Capability.SENTIMENT}
+CAPABILITIES = {
+    "categorize": Capability.CATEGORIZATION,
+    "sentiment": Capability.SENTIMENT,
+    "reply": Capability.REPLIES,
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Preview:
 
 @blueprint.get("/prompts")
 @admins_only
+@access.for_all_organizations
 def prompts() -> str:
     """List the templates and where each comes from."""
     rows = [(name, *KINDS[name], _origin(name)) for name in KINDS]
@@ -63,6 +68,7 @@ def prompts() -> str:
 
 @blueprint.get("/prompts/<name>")
 @admins_only
+@access.for_all_organizations
 def prompt(name: str) -> str:
     """Show one template to read and edit; `version=3` shows an earlier one."""
     file = _file(name)
@@ -74,6 +80,7 @@ def prompt(name: str) -> str:
 
 @blueprint.post("/prompts/<name>/preview")
 @admins_only
+@access.for_all_organizations
 def preview_prompt(name: str) -> str:
     """Fill the text in the editor with the practice sample or a real ticket; nothing is stored or sent."""
     file, text = _file(name), _text()
@@ -90,6 +97,7 @@ def preview_prompt(name: str) -> str:
 
 @blueprint.post("/prompts/<name>")
 @admins_only
+@access.for_all_organizations
 def save_prompt(name: str) -> Response | tuple[str, int]:
     """Keep the text in the editor as the newest version, if nothing is wrong with it and nobody was faster."""
     file, text = _file(name), _text()
@@ -106,6 +114,7 @@ def save_prompt(name: str) -> Response | tuple[str, int]:
 
 @blueprint.post("/prompts/<name>/restore")
 @admins_only
+@access.for_all_organizations
 def restore_prompt(name: str) -> Response | tuple[str, int]:
     """Make an earlier version the newest; number 0 is the shipped template."""
     file, wanted = _file(name), request.form.get("number", "")
@@ -181,14 +190,9 @@ def _of_ticket(name: str, text: str, connection: str, ticket: str) -> Preview:
     if desk is None or name not in CAPABILITIES:
         abort(404)
     found = desk.adapter.get_ticket(TicketRef(connection, ticket[:64]))
-    asked = compose(
-        replace(desk, prompts=_candidate(name, text)),
-        desk.organization.for_client(found.company),
-        found,
-        CAPABILITIES[name],
-    )
+    asked = prompt_of(replace(desk, prompts=_candidate(name, text)), found, CAPABILITIES[name])
     about = f"With ticket {found.number or found.ref.id} of {connection}; nothing was sent"
-    return Preview(about, _parts(asked.prompt.system, asked.prompt.user))
+    return Preview(about, _parts(asked.system, asked.user))
 
 
 def _parts(system: str, user: str) -> list[tuple[str, str]]:
