@@ -109,6 +109,7 @@ def test_single_sign_on_is_off_unless_it_is_there(file: File) -> None:
         ("-owner: owner", "-owner: root", '"root" is not one of owner, admin, technician'),
         ("  roles: {psa-bridge-owner: owner, psa-bridge-technician: technician}\n", "", "nobody could sign in"),
         ("sso:", "server: {public_url: http://bridge.lan}\nsso:", "needs a server.public_url that begins with"),
+        ("  roles:", "  organizations: {desk: [acme, acne]}\n  roles:", 'there is no organization "acne"'),
     ],
 )
 def test_a_single_sign_on_that_cannot_work_or_is_too_open_is_refused(

@@ -261,6 +261,27 @@ def test_who_lost_every_role_is_out_with_all_sessions(world: World) -> None:
     assert world.console.bridge.store.audit.latest(target=ANN.name)[0].action == USER_SHUT_OUT
 
 
+def test_the_provider_says_which_organizations_a_person_sees(world: World) -> None:
+    store = world.console.bridge.store
+    world.configure(organizations={"acme-desk": ["northwind"], "everything": ["*"]})
+    client = world.client()
+    world.enter(PracticePerson(ANN.name, (*ANN.roles, "acme-desk")), client)
+    user = store.users.get(ANN.name)
+    assert user is not None
+    assert user.organizations == ("northwind",)
+    assert store.audit.latest(target=ANN.name)[0].detail == {"role": "technician", "organizations": ["northwind"]}
+    world.enter(PracticePerson(ANN.name, (*ANN.roles, "acme-desk", "everything")))
+    assert client.get("/").status_code == 303, "another limit ends the other sessions"
+    user = store.users.get(ANN.name)
+    assert user is not None
+    assert user.organizations == ()
+    assert world.enter(PracticePerson("olga@northwind.example", ("psa-bridge-owner",))).status_code == 303
+    answer = world.enter(ANN)
+    assert answer.status_code == 403
+    assert "none of the values of sso.organizations" in answer.text
+    assert store.users.get(ANN.name) is None
+
+
 def test_a_default_role_lets_everybody_in(world: World) -> None:
     world.configure(default_role="technician")
     assert world.enter(PracticePerson("new@northwind.example")).status_code == 303

@@ -280,6 +280,19 @@ def test_a_changed_user_is_signed_out(store: Store) -> None:
     assert not store.users.remove("ann")
 
 
+def test_a_limit_survives_other_changes_and_ends_sessions(store: Store) -> None:
+    store.users.put("ann", "admin", "hash", ["acme"])
+    store.users.put("ann", "admin", "hash 2")
+    before = store.users.get("ann")
+    assert store.users.limit("ann", ["acme", "beta"])
+    after = store.users.get("ann")
+    assert before is not None
+    assert after is not None
+    assert (before.organizations, after.organizations) == (("acme",), ("acme", "beta"))
+    assert after.epoch == before.epoch + 1
+    assert not store.users.limit("bob", [])
+
+
 def test_an_account_from_elsewhere_is_one_user_with_the_role_it_has_now(store: Store) -> None:
     first = store.users.admit("ann@acme.example", "technician", "idp 1")
     assert first is not None
@@ -424,6 +437,18 @@ def test_no_table_has_a_place_for_ticket_text() -> None:
     names = {column.name for table in metadata.sorted_tables for column in table.columns}
     assert not names & {"title", "description", "subject", "body", "summary", "prompt", "conversation"}
     assert "reason" in {column.name for column in runs.columns}
+
+
+def test_users_from_before_there_were_limits_see_all(database: str) -> None:
+    store = Store.open(database)
+    store.users.put("ann", "admin", "hash")
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE users DROP COLUMN organizations")
+        connection.execute(sa.update(schema_version).values(version=7))
+    store.close()
+    store = Store.open(database)
+    assert [user.organizations for user in store.users.list()] == [()]
+    store.close()
 
 
 def test_a_database_from_before_clients_were_kept_gets_the_column(database: str) -> None:

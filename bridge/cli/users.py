@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.cli.frame import Frame, pass_frame
+from bridge.cli.frame import Frame, pass_frame, unknown
 from bridge.cli.output import as_json, print_json, say, table, when
 from bridge.cli.secrets import asked_for
 from bridge.errors import NotFound, PermanentError
@@ -31,8 +31,15 @@ def users() -> None:
 @users.command()
 @click.argument("name")
 @role_option
+@click.option(
+    "--organization",
+    "organizations",
+    multiple=True,
+    metavar="ID",
+    help="Limit the user to this organization; repeatable. Without it: all, as always for an owner.",
+)
 @pass_frame
-def add(frame: Frame, name: str, role: str) -> None:
+def add(frame: Frame, name: str, role: str, organizations: tuple[str, ...]) -> None:
     """Add the user NAME; the password is asked for, or read from stdin."""
     name = name.strip()
     if not name or len(name) > 200 or not name.isprintable():
@@ -42,8 +49,9 @@ def add(frame: Frame, name: str, role: str) -> None:
             raise PermanentError(
                 "users", f'"{name}" exists already; `psa-bridge users password` changes the password'
             )
-        bridge.store.users.put(name, role, _new_password())
-    say(f"{name} is added as {role}")
+        limits = _limits(bridge, role, organizations)
+        bridge.store.users.put(name, role, _new_password(), limits)
+    say(f"{name} is added as {role}{_for(limits)}")
 
 
 @users.command("list")
@@ -56,16 +64,28 @@ def list_(frame: Frame, json_: bool) -> None:
     if json_:
         print_json(
             [
-                {"name": user.name, "role": user.role, "changed": when(user.created), "sso": bool(user.origin)}
+                {
+                    "name": user.name,
+                    "role": user.role,
+                    "organizations": list(user.organizations),
+                    "changed": when(user.created),
+                    "sso": bool(user.origin),
+                }
                 for user in found
             ]
         )
         return
     rows = [
-        (user.name, user.role, "single sign-on" if user.origin else "password", when(user.created))
+        (
+            user.name,
+            user.role,
+            ", ".join(user.organizations) or "all",
+            "single sign-on" if user.origin else "password",
+            when(user.created),
+        )
         for user in found
     ]
-    columns = ("name", "role", "signs in by", "changed")
+    columns = ("name", "role", "organizations", "signs in by", "changed")
     table(columns, rows, empty="there is no user; add one with `psa-bridge users add`")
 
 
@@ -99,8 +119,42 @@ def role(frame: Frame, name: str, role: str) -> None:
     """Give NAME another ROLE and end their sessions."""
     with frame.bridge() as bridge:
         user = _own(_user(bridge, name))
+        if role == "owner" and user.organizations:
+            raise PermanentError(
+                "users",
+                f'an owner sees every organization; `psa-bridge users limit "{user.name}"` lifts the limit',
+            )
         bridge.store.users.put(user.name, role, user.password)
     say(f"{name} is now {role}")
+
+
+@users.command()
+@click.argument("name")
+@click.argument("organizations", nargs=-1, metavar="[ORGANIZATION]...")
+@pass_frame
+def limit(frame: Frame, name: str, organizations: tuple[str, ...]) -> None:
+    """Limit NAME to some organizations and end their sessions; with none named, to all of them again."""
+    with frame.bridge() as bridge:
+        user = _own(_user(bridge, name))
+        limits = _limits(bridge, user.role, organizations)
+        if not bridge.store.users.limit(user.name, limits):
+            raise NotFound("users", f'"{user.name}" has just been removed by somebody else')
+    say(f"{name} is {user.role}{_for(limits)}")
+
+
+def _limits(bridge: Bridge, role: str, organizations: tuple[str, ...]) -> tuple[str, ...]:
+    """Return organizations once each; UsageError for one that is not configured, or an owner's."""
+    known = list(bridge.settings.organizations)
+    for organization in organizations:
+        if organization not in known:
+            raise click.UsageError(unknown("organization", organization, known))
+    if organizations and role == "owner":
+        raise click.UsageError("an owner sees every organization; give another role to limit a user")
+    return tuple(dict.fromkeys(organizations))
+
+
+def _for(limits: tuple[str, ...]) -> str:
+    return f" of {', '.join(limits)} only" if limits else " of all organizations"
 
 
 def _user(bridge: Bridge, name: str) -> User:

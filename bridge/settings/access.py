@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +18,8 @@ from bridge.settings.shape import Problem
 
 ROLES = ("owner", "admin", "technician")
 ENTRA = re.compile(r"login\.microsoftonline\.(com|us)|login\.partner\.microsoftonline\.cn")
+EVERY = "*"
+"""Among the organizations of a claim's value: all of them."""
 ANY_TENANT = frozenset({"common", "organizations", "consumers"})
 
 
@@ -46,6 +48,15 @@ class SSOSchema(Schema):
         allow_none=True,
         metadata=said("For who has none of them; null: such a person is refused."),
     )
+    organizations = fields.Dict(
+        keys=Line(),
+        values=fields.List(Line()),
+        load_default=dict,
+        metadata=said(
+            'Value of that claim -> organizations its holder sees, ["*"] for all; who has none of the values '
+            "is refused. Left out: everybody sees all, as owners always do."
+        ),
+    )
     name_claim = Line(
         load_default="preferred_username", metadata=said("The claim of the ID token that becomes the user's name.")
     )
@@ -62,10 +73,15 @@ def sso(entries: Mapping[str, Any] | None) -> SSO | None:
     return None if entries is None else SSO(**entries)
 
 
-def problems(data: Mapping[str, Any], public_url: object) -> Iterator[Problem]:
+def problems(data: Mapping[str, Any], public_url: object, organizations: Collection[str]) -> Iterator[Problem]:
     """Yield what is wrong with a block `sso` besides its single keys; an empty one is none."""
     if not data:
         return
+    limits = data.get("organizations")
+    for value, named in limits.items() if isinstance(limits, Mapping) else ():
+        for number, one in enumerate(named if isinstance(named, list) else ()):
+            if isinstance(one, str) and one not in organizations and one != EVERY:
+                yield Problem(("sso", "organizations", value, number), f'there is no organization "{one}"')
     issuer = data.get("issuer")
     if isinstance(issuer, str):
         yield from _issuer(issuer)

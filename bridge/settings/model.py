@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -177,7 +177,10 @@ class When:
 
 @dataclass(frozen=True)
 class Connection:
-    """One PSA account. `options` is the PSA's own block, loaded by its schema, secrets still references."""
+    """One PSA account. `options` is the PSA's own block, loaded by its schema, secrets still references.
+
+    `console`: it was made in the console, not in the file.
+    """
 
     id: str
     psa: str
@@ -187,6 +190,7 @@ class Connection:
     sweep_minutes: float = 10
     frame_ancestors: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    console: bool = False
 
 
 @dataclass(frozen=True)
@@ -220,7 +224,10 @@ class Organization:
 
 @dataclass(frozen=True)
 class SSO:
-    """Single sign-on by OpenID Connect. `client_secret` is a reference; `roles`: value of the claim -> role."""
+    """Single sign-on by OpenID Connect. `client_secret` is a reference; `roles`: value of the claim -> role.
+
+    `organizations`: value of the claim -> the organizations its holder is limited to; empty: no limits from there.
+    """
 
     issuer: str
     client_id: str
@@ -229,6 +236,7 @@ class SSO:
     roles_claim: str = "roles"
     roles: Mapping[str, str] = field(default_factory=dict)
     default_role: str | None = None
+    organizations: Mapping[str, Sequence[str]] = field(default_factory=dict)
     name_claim: str = "preferred_username"
     only: bool = False
 

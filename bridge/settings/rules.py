@@ -106,7 +106,8 @@ def whole(data: object, providers: Providers, database_url: str) -> list[Problem
         found.append(
             Problem(("server", "workers"), "more than 1 needs PostgreSQL: SQLite serves one process only")
         )
-    found.extend(access.problems(block(data, "sso"), block(data, "server").get("public_url")))
+    public_url, organizations = block(data, "server").get("public_url"), block(data, "organizations")
+    found.extend(access.problems(block(data, "sso"), public_url, organizations))
     return found
 
 

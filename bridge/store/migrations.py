@@ -58,7 +58,21 @@ def _origin(connection: sa.Connection) -> None:
         connection.execute(sa.text("ALTER TABLE users ADD COLUMN origin TEXT DEFAULT '' NOT NULL"))
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first, _console, _api, _client, _prompts, _executors, _origin)
+def _organizations(connection: sa.Connection) -> None:
+    if "organizations" not in {column["name"] for column in sa.inspect(connection).get_columns("users")}:
+        connection.execute(sa.text("ALTER TABLE users ADD COLUMN organizations JSON DEFAULT '[]' NOT NULL"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    _first,
+    _console,
+    _api,
+    _client,
+    _prompts,
+    _executors,
+    _origin,
+    _organizations,
+)
 
 
 def migrate(engine: sa.Engine) -> None:

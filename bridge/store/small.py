@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +92,10 @@ class VaultTable:
 
 @dataclass(frozen=True)
 class User:
-    """A console user. `epoch` is raised to end all sessions; `origin` is the account elsewhere, "" for our own."""
+    """A console user. `epoch` is raised to end all sessions; `origin` is the account elsewhere, "" for our own.
+
+    `organizations` are those the user is limited to; none named: all of them. An owner is never limited.
+    """
 
     name: str
     role: str
@@ -100,6 +103,7 @@ class User:
     created: float
     epoch: int
     origin: str = ""
+    organizations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,52 +114,62 @@ class Users:
     def get(self, name: str) -> User | None:
         with self.engine.connect() as connection:
             row = connection.execute(sa.select(users).where(users.c.name == name)).one_or_none()
-        return None if row is None else User(**row._mapping)
+        return None if row is None else _user(row)
 
     def list(self) -> list[User]:
         with self.engine.connect() as connection:
-            return [User(**row._mapping) for row in connection.execute(sa.select(users).order_by(users.c.name))]
+            return [_user(row) for row in connection.execute(sa.select(users).order_by(users.c.name))]
 
-    def put(self, name: str, role: str, password: str) -> None:
-        """Add or change a user; every change ends the user's sessions."""
+    def put(self, name: str, role: str, password: str, organizations: Sequence[str] | None = None) -> None:
+        """Add or change a user; every change ends the user's sessions. `organizations` None: as they are."""
+        limits = {} if organizations is None else {"organizations": [*organizations]}
         with self.engine.begin() as connection:
             put(
                 connection,
                 users,
                 {"name": name},
-                {"role": role, "password": password, "created": self.now(), "epoch": 1},
+                {"role": role, "password": password, "created": self.now(), "epoch": 1, **limits},
                 epoch=users.c.epoch + 1,
             )
 
-    def admit(self, name: str, role: str, origin: str) -> User | None:
+    def limit(self, name: str, organizations: Sequence[str]) -> bool:
+        """Limit a user to some organizations, none named: not at all; ends their sessions. False: no such user."""
+        change = sa.update(users).where(users.c.name == name)
+        with self.engine.begin() as connection:
+            done = connection.execute(change.values(organizations=[*organizations], epoch=users.c.epoch + 1))
+            return bool(done.rowcount)
+
+    def admit(self, name: str, role: str, origin: str, organizations: Sequence[str] = ()) -> User | None:
         """Add or change the user of an account elsewhere; None where the name, in any case, is somebody else's.
 
-        A changed role ends the user's sessions. A changed name makes a new user in place of the old one.
+        A changed role or limit ends the user's sessions. A changed name makes a new user in place of the old one.
         """
         with self.engine.begin() as connection:
-            known = [User(**row._mapping) for row in connection.execute(sa.select(users))]
+            known = [_user(row) for row in connection.execute(sa.select(users))]
             if any(user.name.casefold() == name.casefold() and user.origin != origin for user in known):
                 return None
             mine = [user for user in known if user.origin == origin]
-            if [(user.name, user.role) for user in mine] == [(name, role)]:
+            limits = tuple(organizations)
+            if [(user.name, user.role, user.organizations) for user in mine] == [(name, role, limits)]:
                 return mine[0]
             for user in mine:
                 if user.name != name:
                     self._remove(connection, user.name)
             epoch = max((user.epoch for user in mine), default=0) + 1
-            admitted = User(name, role, "", self.now(), epoch, origin)
+            admitted = User(name, role, "", self.now(), epoch, origin, limits)
             theirs = sa.and_(users.c.name == name, users.c.origin == origin)
-            changed = connection.execute(sa.update(users).where(theirs).values(role=role, epoch=epoch)).rowcount
+            values = {"role": role, "epoch": epoch, "organizations": [*limits]}
+            changed = connection.execute(sa.update(users).where(theirs).values(values)).rowcount
             if changed or insert_new(connection, users, vars(admitted)):
                 return admitted
             # Somebody was faster: the same account in another window, or another user of that name.
             row = connection.execute(sa.select(users).where(theirs)).one_or_none()
-            return None if row is None else User(**row._mapping)
+            return None if row is None else _user(row)
 
     def of_origin(self, origin: str) -> User | None:
         with self.engine.connect() as connection:
             row = connection.execute(sa.select(users).where(users.c.origin == origin)).first()
-        return None if row is None else User(**row._mapping)
+        return None if row is None else _user(row)
 
     def remove(self, name: str) -> bool:
         """Remove a user with their sessions, so that a later user of that name does not inherit one."""
@@ -165,6 +179,11 @@ class Users:
     def _remove(self, connection: sa.Connection, name: str) -> bool:
         connection.execute(sa.delete(sessions).where(sessions.c.user == name))
         return bool(connection.execute(sa.delete(users).where(users.c.name == name)).rowcount)
+
+
+def _user(row: sa.Row[tuple[object, ...]]) -> User:
+    known = dict(row._mapping)
+    return User(**{**known, "organizations": tuple(known["organizations"])})
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,7 @@ users = sa.Table(
     sa.Column("created", _INSTANT, nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
     sa.Column("origin", sa.Text, nullable=False, server_default=""),
+    sa.Column("organizations", sa.JSON, nullable=False, server_default="[]"),
 )
 
 watermarks = sa.Table(

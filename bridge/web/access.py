@@ -61,15 +61,32 @@ def admins_only(view: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
+def for_all_organizations(view: Callable[P, R]) -> Callable[P, R]:
+    """Let only those see a page who may see every organization: what is changed there concerns them all."""
+
+    @wraps(view)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if someone().limits:
+            abort(403, "This page concerns every organization, and you may see some of them only.")
+        return view(*args, **kwargs)
+
+    return checked
+
+
 def shown() -> dict[str, Organization]:
-    """Return the organizations the console shows: the licensed ones."""
-    return {key: found for key, found in the_bridge().settings.organizations.items() if found.licensed}
+    """Return the organizations that exist for who is signed in: the licensed ones, within the person's limits."""
+    person = sessions.person()
+    return {
+        key: found
+        for key, found in the_bridge().settings.organizations.items()
+        if person is not None and found.licensed and person.may_see(key)
+    }
 
 
 def organization_of(connection: str) -> Organization:
-    """Return the organization of a connection; 404 where there is none or it is not licensed."""
+    """Return the organization of a connection; 404 where there is none, or none that is shown."""
     found = the_bridge().settings.organization_of(connection)
-    if found is None or not found.licensed:
+    if found is None or found.id not in shown():
         abort(404)
     return found
 

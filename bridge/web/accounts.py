@@ -33,6 +33,16 @@ def name_of(claims: Mapping[str, Any], sso: SSO) -> str:
 
 def role_of(claims: Mapping[str, Any], sso: SSO) -> str | None:
     """Return the highest role that the claims stand for, else the default one; None: not to be let in."""
+    found = {sso.roles[value] for value in _values(claims, sso) if value in sso.roles}
+    return max(found, key=RANKS.index, default=sso.default_role)
+
+
+def limits_of(claims: Mapping[str, Any], sso: SSO) -> list[str]:
+    """Return the organizations that the claims name, `*` among them for all; empty: not to be let in."""
+    return sorted({one for value in _values(claims, sso) for one in sso.organizations.get(value, ())})
+
+
+def _values(claims: Mapping[str, Any], sso: SSO) -> list[str]:
     held = claims.get(sso.roles_claim)
     elsewhere = claims.get("_claim_names")
     if held is None and isinstance(elsewhere, Mapping) and sso.roles_claim in elsewhere:
@@ -43,5 +53,4 @@ def role_of(claims: Mapping[str, Any], sso: SSO) -> str | None:
             "claim to groups assigned to the application",
         )
     values = [held] if isinstance(held, str) else held if isinstance(held, list) else []
-    found = {sso.roles[value] for value in values if isinstance(value, str) and value in sso.roles}
-    return max(found, key=RANKS.index, default=sso.default_role)
+    return [value for value in values if isinstance(value, str)]

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from bridge.errors import BridgeError
+from bridge.store.small import Alarm
 from bridge.web import access, sessions, setup, words
 from bridge.web.current import the_bridge
 
@@ -84,38 +85,48 @@ def _layout() -> dict[str, object]:
 
 
 def _navigation(person: sessions.Person) -> list[Entry]:
-    open_ = len(the_bridge().store.suggestions.open(limit=100)) if _with_controls() else 0
+    with_controls = [key for key, one in access.shown().items() if access.has_controls(one)]
+    open_ = (
+        len(the_bridge().store.suggestions.page(with_controls, state="open", limit=100)) if with_controls else 0
+    )
     entries = [entry for entry in NAVIGATION if not entry.admins or (person.is_admin and access.shown())]
     if person.role == "owner" and setup.is_due():
         entries.append(Entry("setup.index", "Set-up"))
     return [
         Entry(entry.endpoint, entry.label, entry.admins, open_ if entry.endpoint == "suggestions.index" else 0)
         for entry in entries
-        if entry.endpoint != "suggestions.index" or _with_controls()
+        if entry.endpoint != "suggestions.index" or with_controls
     ]
-
-
-def _with_controls() -> bool:
-    return any(access.has_controls(organization) for organization in access.shown().values())
 
 
 def _warnings(person: sessions.Person) -> list[tuple[str, float | None]]:
     """Return what needs a person, with since when."""
     bridge = the_bridge()
-    shown = access.shown()
     found: list[tuple[str, float | None]] = [
-        (alarm.text, alarm.since)
-        for alarm in bridge.store.alarms.all()
-        if not alarm.organization or alarm.organization in shown
+        (alarm.text, alarm.since) for alarm in bridge.store.alarms.all() if _concerns(alarm, person)
     ]
+    # What is wrong with the file may name other organizations and the places of their secrets.
+    may_know = person.is_admin and not person.limits
     problem = bridge.source.problem
     if problem is not None:
         text = "The changed configuration cannot be used; the one before it stays in force."
-        found.insert(0, (f"{text} {problem}" if person.is_admin else f"{text} Please tell an admin.", None))
-    if bridge.source.pending_restart and person.is_admin:
+        found.insert(0, (f"{text} {problem}" if may_know else f"{text} Please tell an admin.", None))
+    if bridge.source.pending_restart and may_know:
         names = ", ".join(bridge.source.pending_restart)
         found.append((f"Changed settings need a restart: {names}.", None))
     return found
+
+
+def _concerns(alarm: Alarm, person: sessions.Person) -> bool:
+    """Tell whether an alarm is for a person; one of an AI provider is of no organization, but not of all."""
+    shown = access.shown()
+    if alarm.organization:
+        return alarm.organization in shown
+    if not person.limits:
+        return True
+    kind, _, provider = alarm.name.removeprefix("ai:").partition(":")
+    used = {one.provider for organization in shown.values() for one in organization.ai.providers}
+    return alarm.name == f"ai:{kind}:{provider}" and provider in used
 
 
 def _http_error(error: HTTPException) -> Response | tuple[str, int]:

@@ -26,14 +26,18 @@ ROLES = ("owner", "admin", "technician")
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who is signed in."""
+    """Somebody who is signed in. `limits`: the only organizations that exist for them; empty: all."""
 
     name: str
     role: str
+    limits: tuple[str, ...] = ()
 
     @property
     def is_admin(self) -> bool:
         return self.role in ("owner", "admin")
+
+    def may_see(self, organization: str) -> bool:
+        return not self.limits or organization in self.limits
 
 
 class Cookies(SecureCookieSessionInterface):
@@ -117,7 +121,7 @@ def _person() -> Person | None:
         return None
     if now - held.seen > TOUCH_EVERY:
         bridge.store.sessions.touch(token)
-    return Person(user.name, user.role)
+    return Person(user.name, user.role, () if user.role == "owner" else user.organizations)
 
 
 def _may_enter(user: User) -> bool:

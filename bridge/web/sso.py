@@ -12,7 +12,8 @@ from werkzeug.wrappers import Response
 from bridge.built import Built
 from bridge.errors import AuthRejected, BridgeError, TemporaryError
 from bridge.idtoken import WHERE
-from bridge.oidc import Client, IdentityProvider, Pending, refused
+from bridge.oidc import CALLBACK, Client, IdentityProvider, Pending, refused
+from bridge.settings.access import EVERY
 from bridge.settings.model import SSO
 from bridge.store.audit import USER_ADMITTED, USER_SHUT_OUT
 from bridge.store.small import User
@@ -86,7 +87,7 @@ def _provider(sso: SSO) -> IdentityProvider:
         sso.issuer,
         sso.client_id,
         bridge.secrets.resolve(sso.client_secret),
-        f"{bridge.settings.server.public_url}/login/sso/callback",
+        f"{bridge.settings.server.public_url}{CALLBACK}",
     )
     built: Built[IdentityProvider] = current_app.extensions["sso"]
     return built.get(
@@ -116,25 +117,28 @@ def _user(sso: SSO, provider: IdentityProvider, pending: Pending) -> User:
 def _admitted(sso: SSO, claims: Mapping[str, Any]) -> User:
     store = the_bridge().store
     origin, role = accounts.origin_of(claims), accounts.role_of(claims, sso)
+    limits = accounts.limits_of(claims, sso) if sso.organizations and role != "owner" else [EVERY]
     before = store.users.of_origin(origin)
-    if role is None:
+    if role is None or not limits:
+        lacks = "roles that may sign in" if role is None else "values of sso.organizations"
         if before is not None and store.users.remove(before.name):
             store.audit.add(before.name, USER_SHUT_OUT, before.name, {"role": before.role})
         raise AuthRejected(
             WHERE,
-            f'this account has none of the roles that may sign in (claim "{sso.roles_claim}"); an admin assigns '
-            "one at the identity provider",
+            f'this account has none of the {lacks} (claim "{sso.roles_claim}"); an admin assigns one at the '
+            "identity provider",
         )
     name = accounts.name_of(claims, sso)
-    user = store.users.admit(name, role, origin)
+    user = store.users.admit(name, role, origin, [] if EVERY in limits else limits)
     if user is None:
         raise AuthRejected(
             WHERE,
             "another user has this account's name here; if that is an old one of the same person, an admin "
             "removes it with `psa-bridge users remove`",
         )
-    if before is None or (before.name, before.role) != (name, role):
-        store.audit.add(name, USER_ADMITTED, name, {"role": role})
+    if before is None or (before.name, before.role, before.organizations) != (name, role, user.organizations):
+        limited = {"organizations": list(user.organizations)} if user.organizations else {}
+        store.audit.add(name, USER_ADMITTED, name, {"role": role, **limited})
     return user
 
 

@@ -19,6 +19,9 @@ TABS = (
     ("settings.prompts", "Prompts"),
 )
 
+FOR_ALL = frozenset({"settings.prompts"})
+"""Pages that concern every organization; an admin of some of them has no use for them."""
+
 
 def chosen() -> Organization:
     """Return the organization a settings page is about; 404 where none is licensed."""
@@ -41,7 +44,9 @@ def here(endpoint: str, organization: Organization) -> str:
 def _frame() -> dict[str, object]:
     # An action answers with its page, so the tab is told by the path.
     tab = next((endpoint for endpoint, _label in TABS if request.path.startswith(url_for(endpoint))), "")
-    return {"tabs": TABS, "tab": tab, "shown": access.shown()}
+    limited = bool(access.someone().limits)
+    tabs = [(endpoint, label) for endpoint, label in TABS if not limited or endpoint not in FOR_ALL]
+    return {"tabs": tabs, "tab": tab, "shown": access.shown()}
 
 
 @blueprint.get("")
