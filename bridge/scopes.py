@@ -11,5 +11,6 @@ SCOPES = {
     "connections:write": "Switch connections on and off, start a sweep",
     "settings:read": "Read settings; of keys the last four characters",
     "settings:write": "Change settings",
+    "audit:read": "Read the audit log: who changed what, without values",
     "drafts:write": "Draft replies; the ticket's public conversation goes to the AI",
 }

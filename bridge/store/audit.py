@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,9 @@ SUGGESTION_DISMISSED = "suggestion.dismiss"
 RUN_AGAIN = "run.again"
 SWEEP = "connection.sweep"
 WEBHOOK = "connection.webhook"
+ACCOUNT_ADDED = "connection.add"
+ACCOUNT_CHANGED = "connection.change"
+ACCOUNT_REMOVED = "connection.remove"
 PROMPT = "prompt.change"
 USER_ADMITTED = "user.admit"
 USER_SHUT_OUT = "user.shut_out"
@@ -23,6 +26,12 @@ ACCESS_GIVEN = "token.add"
 ACCESS_ENDED = "token.revoke"
 DATA_GIVEN = "data.export"
 DATA_ERASED = "data.erase"
+OF_CONNECTIONS = (SWEEP, WEBHOOK, ACCOUNT_ADDED, ACCOUNT_CHANGED, ACCOUNT_REMOVED, DATA_GIVEN, DATA_ERASED)
+"""Acts whose target is a connection."""
+ACTIONS = (
+    SETTINGS, SUGGESTION_ACCEPTED, SUGGESTION_DISMISSED, RUN_AGAIN, *OF_CONNECTIONS, PROMPT, USER_ADMITTED,
+    USER_SHUT_OUT, ACCESS_GIVEN, ACCESS_ENDED,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,27 @@ class Entry:
     action: str
     target: str
     detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Owned:
+    """What marks entries as those of some organizations: their ids, and the ids of their connections."""
+
+    organizations: Collection[str]
+    connections: Collection[str]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which entries are wanted. `only` leaves those of some organizations, `hidden` takes those of others away."""
+
+    only: Owned | None = None
+    hidden: Owned | None = None
+    who: str | None = None
+    action: str | None = None
+    target: str | None = None
+    since: float | None = None
+    until: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +90,37 @@ class Audit:
             query = query.where(audit.c.id < before)
         with self.engine.connect() as connection:
             return [Entry(**row._mapping) for row in connection.execute(query)]
+
+    def page(self, asked: Asked, *, before: int | None = None, limit: int = 100) -> list[Entry]:
+        """Return what is asked for, newest first; `before` is the id of the last entry of the page before."""
+        query = sa.select(audit).order_by(audit.c.id.desc()).limit(limit)
+        wanted = {audit.c.who: asked.who, audit.c.action: asked.action, audit.c.target: asked.target}
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(column == value)
+        if asked.since is not None:
+            query = query.where(audit.c.at >= asked.since)
+        if asked.until is not None:
+            query = query.where(audit.c.at < asked.until)
+        if asked.only is not None:
+            query = query.where(_belongs(asked.only))
+        if asked.hidden is not None:
+            query = query.where(sa.not_(_belongs(asked.hidden)))
+        if before is not None:
+            query = query.where(audit.c.id < before)
+        with self.engine.connect() as connection:
+            return [Entry(**row._mapping) for row in connection.execute(query)]
+
+
+def _belongs(owned: Owned) -> sa.ColumnElement[bool]:
+    """Match entries of organizations: by the name in the detail, or by what was changed.
+
+    A detail that names an organization decides alone, because a token or a user may be called like a connection.
+    """
+    named = sa.func.coalesce(audit.c.detail["organization"].as_string(), "")
+    of_settings = sa.and_(audit.c.action == SETTINGS, audit.c.target.in_(owned.organizations))
+    of_connection = sa.and_(audit.c.action.in_(OF_CONNECTIONS), audit.c.target.in_(owned.connections))
+    return sa.or_(named.in_(owned.organizations), sa.and_(named == "", sa.or_(of_settings, of_connection)))
 
 
 def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

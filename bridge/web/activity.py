@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
@@ -12,6 +10,7 @@ from bridge.model import Status, TicketRef
 from bridge.store.activity import Only, Stretch
 from bridge.web import access, charts, words
 from bridge.web.current import the_bridge
+from bridge.web.ids import is_ticket
 from bridge.web.runs import RunView
 
 blueprint = Blueprint("activity", __name__)
@@ -27,7 +26,6 @@ GROUPS: dict[str, tuple[str, tuple[Status, ...]]] = {
     "failed": ("Failed", (Status.FAILED,)),
     "open": ("Under way", (Status.PENDING, Status.WAITING)),
 }
-TICKET_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 @blueprint.get("/")
@@ -87,7 +85,7 @@ def again(connection: str, ticket: str) -> Response:
 
 def ticket_ref(connection: str, ticket: str) -> TicketRef:
     """Return the ticket of an address; 404 for what cannot be a ticket's id (a run's id has colons)."""
-    if not TICKET_ID.fullmatch(ticket):
+    if not is_ticket(ticket):
         abort(404)
     return TicketRef(connection, ticket)
 

@@ -9,7 +9,7 @@ from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
 from bridge.scopes import SCOPES
-from bridge.web.api import connections, problems, rest, runs, settings, suggestions
+from bridge.web.api import audit, connections, problems, rest, runs, settings, suggestions
 from bridge.web.api.callers import REQUESTS_PER_MINUTE, Limiter
 from bridge.web.api.document import BASE, build
 from bridge.web.api.operations import json_response
@@ -21,6 +21,7 @@ OPERATIONS = (
     *suggestions.OPERATIONS,
     *connections.OPERATIONS,
     *settings.OPERATIONS,
+    *audit.OPERATIONS,
     *rest.OPERATIONS,
 )
 DOCUMENT = build(OPERATIONS)

@@ -16,8 +16,8 @@ from bridge.web.api.shapes import Cursor, Instant, Problem
 
 BASE = "/api/v1"
 _ABOUT = (
-    "Runs, suggestions, connections, settings and reply drafts of the PSA AI bridge. Tokens are made with "
-    "`psa-bridge tokens add`; each has scopes and sees one organization or all. Lists come newest first, in "
+    "Runs, suggestions, connections, settings, audit log and reply drafts of the PSA AI bridge. Tokens are made "
+    "with `psa-bridge tokens add`; each has scopes and sees one organization or all. Lists come newest first, in "
     "pages: `next` of one page is `cursor` of the following one. Every refusal is `application/problem+json`."
 )
 

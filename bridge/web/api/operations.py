@@ -17,13 +17,14 @@ from bridge.settings.shape import check, display
 from bridge.web.api.callers import Caller, Limiter, authenticated, authorized
 from bridge.web.api.problems import Refused, not_found, of_bridge
 from bridge.web.current import the_bridge
+from bridge.web.ids import TICKET
 
 LIMIT = 64 * 1024
 """Bytes of a request body."""
 
 PATH: Mapping[str, tuple[str, str]] = {
     "run": (
-        r"[A-Za-z0-9._-]{1,64}:[A-Za-z0-9_-]{1,64}(:[1-9][0-9]{0,5})?",
+        rf"[A-Za-z0-9._-]{{1,64}}:{TICKET}(:[1-9][0-9]{{0,5}})?",
         "A run, for example cw-main:4711.",
     ),
     "suggestion": (r"[A-Za-z0-9_-]{1,40}", "A suggestion."),

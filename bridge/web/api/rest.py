@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
@@ -15,6 +14,7 @@ from bridge.scopes import SCOPES
 from bridge.web.api.operations import Answer, Call, Operation
 from bridge.web.api.problems import Refused
 from bridge.web.api.shapes import Instant, Shape, says
+from bridge.web.ids import TICKET, is_ticket
 
 
 class OwnToken(Shape):
@@ -57,23 +57,18 @@ class CostQuery(Shape):
     )
 
 
-TICKET = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
 class TicketId(fields.String):
     """What can be a ticket's id in a PSA, and nothing that leads to another address there."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        if not isinstance(value, str) or not TICKET.fullmatch(value):
+        if not isinstance(value, str) or not is_ticket(value):
             raise ValidationError("must be a ticket's id: letters, digits, hyphens and underscores")
         return value
 
 
 class DraftRequest(Shape):
     connection = fields.String(required=True)
-    ticket = TicketId(
-        required=True, metadata={"description": "Its id in the PSA.", "pattern": f"^{TICKET.pattern}$"}
-    )
+    ticket = TicketId(required=True, metadata={"description": "Its id in the PSA.", "pattern": f"^{TICKET}$"})
 
 
 class Draft(Shape):
