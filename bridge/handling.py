@@ -101,7 +101,7 @@ class Handling:
         notes = report(desk, facts, modes=modes(desk.organization))
         if not notes:
             return []
-        ticket = facts.acted.ticket or desk.adapter.get_ticket(_facts_ref(facts))
+        ticket = facts.acted.ticket or desk.adapter.get_ticket(_facts_ref(facts), text=False)
         return [desk.adapter.add_note(ticket, text, key=key) for key, text in notes]
 
     def _suggest(self, job: Mapping[str, Any], acted: Acted) -> str:

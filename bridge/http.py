@@ -1,4 +1,4 @@
-"""The only file that talks HTTP outwards: timeouts, short retries, Retry-After, error mapping, host rules.
+"""The only file that talks HTTP outwards: timeouts, short retries, politeness, host rules.
 
 Two retry layers must not multiply: this one covers seconds; minutes and hours belong to the workflow,
 which repeats a step that raised TemporaryError.
@@ -6,16 +6,12 @@ which repeats a step that raised TemporaryError.
 
 from __future__ import annotations
 
-import json
 import random
-import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -27,105 +23,23 @@ import urllib3
 from requests.auth import AuthBase
 
 from bridge import __version__
+from bridge.budgets import HourlyBudget as HourlyBudget
+from bridge.budgets import RateBudget as RateBudget
 from bridge.discretion import Sent
-from bridge.errors import AuthRejected, BridgeError, NotFound, PermanentError, TemporaryError
+from bridge.errors import BridgeError, PermanentError, TemporaryError
 from bridge.limits import RETRY_WITHIN as RETRY_WITHIN
 from bridge.limits import STANDING, Gate
 from bridge.limits import Limits as Limits
-from bridge.limits import RateBudget as RateBudget
 from bridge.reach import TRANSPORTS, ForbiddenError, Reach, check_url
+from bridge.upstream import Judge, no_opinion
+from bridge.upstream import NotSentError as NotSentError
+from bridge.upstream import Reply as Reply
+from bridge.upstream import clip as clip
+from bridge.upstream import error_for as error_for
 
 USER_AGENT = f"psa-ai-bridge/{__version__}"
 MAX_ANSWER = 32 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-LONGEST_WAIT = 86_400.0
-"""Seconds. An upstream that asks for more is asked again after a day."""
-_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An HTTP answer. `text` is decoded; `json()` returns None where the body is not JSON."""
-
-    method: str
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-    sent: Callable[[], Sent] = field(default=Sent, repr=False, compare=False)
-
-    @property
-    def text(self) -> str:
-        return self.content.decode("utf-8", errors="replace")
-
-    @property
-    def ok(self) -> bool:
-        return 200 <= self.status < 300
-
-    def json(self) -> Any:
-        try:
-            return json.loads(self.content)
-        except ValueError:
-            return None
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds to wait as the upstream told: retry-after-ms, then Retry-After as number or date."""
-        return retry_after(self.headers)
-
-
-def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.time) -> float | None:
-    """Read the wait the upstream asked for, in seconds; None where there is none or it is nonsense."""
-    milliseconds = (headers.get("retry-after-ms") or "").strip()
-    if _NUMBER.fullmatch(milliseconds):
-        return min(float(milliseconds) / 1000, LONGEST_WAIT)
-    told = (headers.get("retry-after") or "").strip()
-    if _NUMBER.fullmatch(told):
-        return min(float(told), LONGEST_WAIT)
-    if told:
-        try:
-            date = parsedate_to_datetime(told)
-            # A date without a zone, or with -0000, is read as UTC; HTTP knows no other zone.
-            instant = date.replace(tzinfo=date.tzinfo or UTC).timestamp()
-        except (ValueError, TypeError, OverflowError):
-            return None
-        return min(max(0.0, instant - now()), LONGEST_WAIT)
-    return None
-
-
-Judge = Callable[[str, Reply], BridgeError | None]
-"""Looks at every answer first: returns the error it stands for, or None to let the status decide.
-
-A vendor's judge is where its error bodies are read: 500 with a validation text, 200 with success:false.
-"""
-
-
-def no_opinion(_where: str, _reply: Reply) -> BridgeError | None:
-    return None
-
-
-def error_for(where: str, reply: Reply, words: str = "") -> BridgeError | None:
-    """Map an answer to our error by status alone; `words` are the vendor's own, quoted in the hint."""
-    if reply.ok:
-        return None
-    said = f": {clip(words)}" if words else ""
-    if reply.status in (301, 302, 303, 307, 308):
-        return PermanentError(where, "answered with a redirect; check the configured URL", status=reply.status)
-    if reply.status in (401, 403):
-        return AuthRejected(where, f"refused our credentials or permissions{said}", status=reply.status)
-    if reply.status == 404:
-        return NotFound(where, f"not found{said}", status=404)
-    if reply.status in (408, 409, 425, 429) or reply.status >= 500:
-        return TemporaryError(
-            where, f"cannot serve us right now{said}", status=reply.status, retry_after=reply.retry_after
-        )
-    return PermanentError(where, f"refused the request{said}", status=reply.status)
-
-
-def clip(text: str, limit: int = 300) -> str:
-    """Fold white space and cut a vendor's message to what fits a note."""
-    folded = " ".join(text.split())
-    return folded if len(folded) <= limit else folded[: limit - 1] + "…"
 
 
 class _NoCookies(DefaultCookiePolicy):
@@ -139,6 +53,10 @@ class Http:
 
     Raises TemporaryError for time-outs, resets, 408/409/425/429/5xx; AuthRejected for 401/403; NotFound for
     404; PermanentError for the rest; whatever `judge` returns before that. Redirects are never followed.
+
+    `hourly` is the account's budget of calls an hour, which several clients of it may share; `bucket` names the
+    part of it that a method and path draw on, None for calls that are not counted. `patience` is how many seconds
+    a call waits in place for its turn.
     """
 
     label: str
@@ -149,6 +67,9 @@ class Http:
     judge: Judge = no_opinion
     words: Callable[[Reply], str] = lambda _reply: ""
     limits: Limits = field(default_factory=Limits)
+    hourly: HourlyBudget | None = None
+    bucket: Callable[[str, str], str | None] = lambda _method, _path: ""
+    patience: float = RETRY_WITHIN
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
     attempts: int = 3
@@ -217,10 +138,13 @@ class Http:
         if wrong:
             raise PermanentError(where, f"the URL {wrong}")
         again = method in SAFE_METHODS if repeatable is None else repeatable
+        bucket = self.bucket(method, path)
 
         def once() -> Reply:
             if self._budget:
                 self._budget.take(where)
+            if self.hourly and bucket is not None:
+                self.hourly.take(where, bucket, patience=self.patience)
             with self._gate(gate):
                 if method not in SAFE_METHODS:
                     # Looked at last of all: the waits before may have been long.
@@ -235,6 +159,8 @@ class Http:
             if error:
                 # Some errors come with a status that does not say so.
                 error.reword(reply.sent().taken_out_of(error.hint))
+                if self.hourly and bucket is not None and (wait := _told_to_rest(error)):
+                    self.hourly.rest(bucket, wait)
                 raise error
             return reply
 
@@ -347,10 +273,6 @@ class Http:
         return b"".join(chunks)
 
 
-class NotSentError(TemporaryError):
-    """The request never left, so repeating it cannot do anything twice."""
-
-
 def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
@@ -358,6 +280,13 @@ def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _refused(error: BaseException) -> bool:
     text = repr(error)
     return "NewConnectionError" in text or "NameResolutionError" in text or "ConnectTimeout" in text
+
+
+def _told_to_rest(error: BridgeError) -> float | None:
+    """Return for how long a refusal is about all calls, not only about this one at this moment."""
+    if not isinstance(error, TemporaryError) or isinstance(error, NotSentError) or error.status != 429:
+        return None
+    return error.retry_after
 
 
 def _worth_repeating(error: BaseException, again: bool) -> bool:

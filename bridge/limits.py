@@ -1,4 +1,4 @@
-"""Politeness towards upstream accounts: calls at once and calls per minute, shared with our other processes.
+"""Politeness towards upstream accounts: how many calls at once, shared with our other processes.
 
 An account's limits hold for all processes together, so each keeps to its part. With more processes than calls at
 once are allowed, every process still makes one at a time.
@@ -94,38 +94,3 @@ class Gate:
             with self._changed:
                 self._inside -= 1
                 self._changed.notify()
-
-
-class RateBudget:
-    """A token bucket: at most `per_minute` calls in a minute, spread; refuses a wait longer than 20 s."""
-
-    def __init__(
-        self,
-        per_minute: int,
-        *,
-        sleep: Callable[[float], None],
-        clock: Callable[[], float],
-        standing: Standing = STANDING,
-    ) -> None:
-        self._per_minute, self._standing = per_minute, standing
-        self._sleep, self._clock = sleep, clock
-        self._lock = threading.Lock()
-        interval, burst = self._pace()
-        self._next = clock() - interval * burst
-
-    def _pace(self) -> tuple[float, int]:
-        """Return the seconds between two calls and how many may come at once."""
-        interval = 60.0 * self._standing.processes / self._per_minute
-        return interval, self._standing.share(max(1, self._per_minute // 10))
-
-    def take(self, where: str) -> None:
-        with self._lock:
-            interval, burst = self._pace()
-            now = self._clock()
-            start = max(self._next, now - interval * burst)
-            wait = start + interval - now
-            if wait > RETRY_WITHIN:
-                raise TemporaryError(where, "our own rate budget for this account is used up", retry_after=wait)
-            self._next = start + interval
-        if wait > 0:
-            self._sleep(wait)

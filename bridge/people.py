@@ -112,7 +112,7 @@ class People:
         desk = self.desk(suggestion.connection)
         if desk is None:
             raise NotFound("suggestion", "its connection is no longer configured")
-        ticket = desk.adapter.get_ticket(TicketRef(suggestion.connection, suggestion.ticket))
+        ticket = desk.adapter.get_ticket(TicketRef(suggestion.connection, suggestion.ticket), text=False)
         if ticket.closed:
             raise PermanentError("suggestion", "the ticket is closed")
         wanted = [load_change(change) for change in suggestion.changes]

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 from marshmallow import Schema
 
 from bridge.model import Change, Field, Finding, Message, Taxonomy, Ticket, TicketRef
+from bridge.reach import Reach
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,16 @@ class Registration:
 
 @dataclass(frozen=True)
 class Runtime:
-    """What an adapter is given besides its options, so that tests own time and metrics see calls."""
+    """What an adapter is given besides its options, so that tests own time and metrics see calls.
+
+    `reach`: which addresses its clients may connect to.
+    """
 
     sleep: Callable[[float], None]
     clock: Callable[[], float]
     now: Callable[[], datetime]
     observe: Callable[[str, int, float], None] = field(default=lambda _where, _status, _seconds: None)
+    reach: Reach = Reach.VENDOR
 
 
 class PSAAdapter(Protocol):
@@ -74,8 +79,12 @@ class PSAAdapter(Protocol):
     def read_webhook(self, request: WebhookRequest) -> Doorbell:
         """Authenticate a webhook and tell which tickets it rings for; raise WebhookRejected otherwise."""
 
-    def get_ticket(self, ref: TicketRef) -> Ticket:
-        """Read one ticket from the API; NotFound where it is gone or is not a service ticket."""
+    def get_ticket(self, ref: TicketRef, *, text: bool = True) -> Ticket:
+        """Read one ticket from the API; NotFound where it is gone or is not a service ticket.
+
+        Without `text` the description may be empty: a caller that only compares values spares the call that
+        some PSAs need for it.
+        """
 
     def get_taxonomy(self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False) -> Taxonomy:
         """Return the legal, active paths in the ticket's scope, and the value lists of `fields`.

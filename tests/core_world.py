@@ -157,7 +157,7 @@ class FakePSA:
             raise self.doorbell
         return self.doorbell
 
-    def get_ticket(self, ref: TicketRef) -> Ticket:
+    def get_ticket(self, ref: TicketRef, *, text: bool = True) -> Ticket:
         if self.reading is not None:
             raise self.reading
         return self.now

@@ -35,6 +35,19 @@ def test_every_story_ends_as_written_in_every_psa(world: Live, story: Story) -> 
     assert run.status.value == story.status
 
 
+CALLS = {"connectwise": 6, "datto": 7, "halopsa": 9, "kaseya_bms": 6}
+"""Calls that one ticket costs while the lists are known."""
+
+
+def test_a_ticket_costs_the_calls_that_are_documented(world: Live) -> None:
+    world.handled(LAPTOP)
+    before = len(world.psa.server.requests())
+    run, _view = world.handled(LAPTOP)
+    calls = [f"{seen.method} {seen.path}" for seen in world.psa.server.requests()[before:]]
+    assert run.status is Status.APPLIED
+    assert len(calls) == CALLS[world.psa.psa], calls
+
+
 def test_what_the_webhook_route_answers(world: Live) -> None:
     psa = next(iter(world.world.psas))
     right = f"{world.url}/webhooks/{psa}/{world.connection}"

@@ -21,9 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import AuthRejected, BridgeError, NotFound, PermanentError, TemporaryError, ValueRejected
-from bridge.http import LONGEST_WAIT, Http, Limits, RateBudget, Reply, clip, retry_after
+from bridge.http import Http, Limits, RateBudget, Reply, clip
 from bridge.reach import Reach
 from bridge.simulator.practice import PracticeServer
+from bridge.upstream import LONGEST_WAIT, retry_after
 
 
 class Clock:

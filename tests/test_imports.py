@@ -87,7 +87,12 @@ ALLOWED = {
     "bridge.htmltext": (),
     "bridge.cleaning": ("bridge", "bridge.htmltext"),
     "bridge.fields": ("bridge.reach",),
-    "bridge.http": ("bridge", "bridge.discretion", "bridge.errors", "bridge.limits", "bridge.reach"),
+    "bridge.http": (
+        "bridge", "bridge.budgets", "bridge.discretion", "bridge.errors", "bridge.limits", "bridge.reach",
+        "bridge.upstream",
+    ),
+    "bridge.upstream": ("bridge.discretion", "bridge.errors"),
+    "bridge.budgets": ("bridge.errors", "bridge.limits"),
     "bridge.limits": ("bridge.errors",),
     "bridge.idtoken": ("bridge.errors",),
     "bridge.oidc": ("bridge", "bridge.errors", "bridge.http", "bridge.idtoken", "bridge.reach"),
@@ -100,7 +105,7 @@ ALLOWED = {
     "bridge.redaction": (),
     "bridge.logcontext": (),
     "bridge.discretion": (),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ALLOWED)

@@ -16,9 +16,10 @@ import pytest
 import sqlalchemy as sa
 from dbos import DBOSClient, DBOSPortableJSONSerializer
 
+from bridge.budgets import RateBudget
 from bridge.cli.demo import free_port
 from bridge.errors import ConfigError, TemporaryError
-from bridge.limits import RateBudget, Standing
+from bridge.limits import Standing
 from bridge.model import Status
 from bridge.presence import TAKEOVERS, Presence
 from bridge.simulator.drama import until

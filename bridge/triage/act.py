@@ -53,7 +53,7 @@ class Acted:
 def act(desk: Desk, ref: TicketRef, decided: Decided, *, write: bool = True) -> Acted:
     """Plan against the ticket as it is now and carry the plan out; `write` False only plans."""
     try:
-        ticket = desk.adapter.get_ticket(ref)
+        ticket = desk.adapter.get_ticket(ref, text=False)
         organization = desk.organization.for_client(ticket.company)
         fields = fields_to_write(organization, decided.decisions)
         taxonomy, unreadable = value_lists(desk.adapter, ticket, fields, organization.sentiment.escalate.team)

@@ -65,13 +65,14 @@ class ConnectWise:
     def read_webhook(self, request: WebhookRequest) -> Doorbell:
         return self._callbacks.read(request)
 
-    def get_ticket(self, ref: TicketRef) -> Ticket:
+    def get_ticket(self, ref: TicketRef, *, text: bool = True) -> Ticket:
         path = _path(ref)
         record = self._client.record(path)
         if not is_service_ticket(record):
             raise NotFound(f"{LABEL}: GET {path}", "it is not a service ticket")
         # The ticket itself never shows what the customer wrote; its first public note does.
-        return read_ticket(self._connection, record, description_of(self._notes(ref)), self._options)
+        description = description_of(self._notes(ref)) if text else ""
+        return read_ticket(self._connection, record, description, self._options)
 
     def get_taxonomy(self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False) -> Taxonomy:
         if ticket.scope is None:

@@ -73,7 +73,8 @@ def judge(where: str, reply: Reply) -> BridgeError | None:
             where,
             "the tenant's hourly API limit is used up (all integrations share it)",
             status=429,
-            retry_after=HOURLY_WAIT if reply.retry_after is None else reply.retry_after,
+            # A wait of no time is no answer either.
+            retry_after=reply.retry_after or HOURLY_WAIT,
         )
     if reply.status == 401:
         return AuthRejected(

@@ -12,13 +12,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.errors import AuthRejected, BridgeError, NotFound, PermanentError, TemporaryError
-from bridge.http import RETRY_WITHIN, Http, Limits, NotSentError, Reply
-from bridge.reach import Reach, check_url, is_loopback
+from bridge.http import HourlyBudget, Http, Limits, Reply
+from bridge.reach import check_url, is_loopback
 from psa_adapters.base import Runtime
 from psa_adapters.cache import Cache
 from psa_adapters.datto import answers
 
 LABEL = "Datto Autotask PSA"
+ZONE_LOOKUP = "zoneInformation"
+"""The one call that no tenant is charged for: it names a user, and no tenant is known yet."""
 ZONE_SECONDS = 12 * 3600.0
 LINK_RETRY_SECONDS = 600.0
 PAGE = 500
@@ -48,16 +50,18 @@ class Client:
         self._fixed: str | None = options["zone_url"]
         self._zones = Cache(runtime.clock)
         self._writing = threading.Lock()
-        self._pause_lock = threading.Lock()
-        self._pause_until = 0.0
+        # One for the tenant: Autotask counts all kinds of records together, and rests all of them.
+        self.budget = HourlyBudget(options["requests_per_hour"], sleep=runtime.sleep, clock=runtime.clock)
         self.http = Http(
             label=LABEL,
             base_url="",
-            reach=Reach.VENDOR,
+            reach=runtime.reach,
             headers=self._headers,
             judge=answers.judge,
             words=answers.words,
             limits=Limits(concurrency=2),
+            hourly=self.budget,
+            bucket=lambda _method, url: None if url.endswith(ZONE_LOOKUP) else "",
             sleep=runtime.sleep,
             clock=runtime.clock,
             observe=runtime.observe,
@@ -107,7 +111,7 @@ class Client:
         where = f"{LABEL}: zone lookup"
         reply = self.http.send(
             "GET",
-            _versioned(base) + "zoneInformation",
+            _versioned(base) + ZONE_LOOKUP,
             where=where,
             params={"user": self._username},
             authenticated=False,
@@ -120,10 +124,10 @@ class Client:
             raise AuthRejected(where, "the user name is unknown to Autotask; check `username`", status=500)
         body = reply.json()
         url = body.get("url")
-        if not isinstance(url, str) or check_url(url, Reach.VENDOR):
+        if not isinstance(url, str) or check_url(url, self._runtime.reach):
             raise TemporaryError(where, "answered without a usable zone address")
         web = body.get("webUrl")
-        usable = isinstance(web, str) and not check_url(web, Reach.VENDOR)
+        usable = isinstance(web, str) and not check_url(web, self._runtime.reach)
         name = body.get("zoneName")
         return Zone(
             _versioned(url), f"{web.rstrip('/')}/" if usable else "", name if isinstance(name, str) else ""
@@ -159,38 +163,14 @@ class Client:
             "accept": accept,
         }
         try:
-            return self._send(method, _address(zone, path, where), options)
+            return self.http.send(method, _address(zone, path, where), **options)
         except AuthRejected as refused:
             if refused.status != 401 or self._fixed:
                 raise
             moved = self.zone(moved_from=zone)
             if moved.api == zone.api or "://" in path:
                 raise
-            return self._send(method, _address(moved, path, where), options)
-
-    def _send(self, method: str, url: str, options: dict[str, Any]) -> Reply:
-        self._wait_out(options["where"])
-        try:
-            return self.http.send(method, url, **options)
-        except TemporaryError as error:
-            if error.status == 429 and not isinstance(error, NotSentError):
-                self._pause(error.retry_after or answers.HOURLY_WAIT)
-            raise
-
-    def _pause(self, seconds: float) -> None:
-        with self._pause_lock:
-            self._pause_until = max(self._pause_until, self._runtime.clock() + seconds)
-
-    def _wait_out(self, where: str) -> None:
-        # Calls that are refused count too, so the whole tenant rests until the vendor's wait is over.
-        with self._pause_lock:
-            left = self._pause_until - self._runtime.clock()
-        if left > RETRY_WITHIN:
-            raise TemporaryError(
-                where, "resting after the tenant's hourly API limit was hit", status=429, retry_after=left
-            )
-        if left > 0:
-            self._runtime.sleep(left)
+            return self.http.send(method, _address(moved, path, where), **options)
 
     def get(self, path: str, *, what: str, gate: str = "") -> dict[str, Any]:
         return _object(self.call("GET", path, what=what, gate=gate))

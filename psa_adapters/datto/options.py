@@ -40,6 +40,12 @@ class DattoOptions(Schema):
     )
     secret = Secret(required=True, metadata={"description": "Password (secret) of the API-only user"})
     integration_code = Secret(required=True, metadata={"description": "Tracking identifier of that user"})
+    requests_per_hour = fields.Integer(
+        load_default=1000,
+        strict=True,
+        validate=validate.Range(0, 10_000, error="must be from 1 to 10000, or 0 for no budget of our own"),
+        metadata={"description": "Our part of the tenant's 10,000 requests an hour; 0 = no budget of our own"},
+    )
     impersonate = Text(
         load_default=None,
         allow_none=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -73,9 +74,9 @@ class HaloPSA:
         passwords = (self._webhook["password"], self._webhook.get("previous_password"))
         return webhook.read(request, self._webhook["username"], [word for word in passwords if word])
 
-    def get_ticket(self, ref: TicketRef) -> Ticket:
+    def get_ticket(self, ref: TicketRef, *, text: bool = True) -> Ticket:
         raw = self._tickets.raw(ref.id)
-        return self._tickets.read(ref, raw, self._description(raw))
+        return self._tickets.read(ref, raw, self._description(raw) if text else "")
 
     def get_taxonomy(self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False) -> Taxonomy:
         kind, sla = positive(ticket.native.get("tickettype_id")), positive(ticket.native.get("sla_id"))
@@ -97,7 +98,7 @@ class HaloPSA:
         """
         if changes:
             self._tickets.write(ticket, changes)
-        return self.get_ticket(ticket.ref)
+        return replace(self.get_ticket(ticket.ref, text=False), description=ticket.description)
 
     def add_note(self, ticket: Ticket, text: str, *, key: str) -> str:
         return self._notes.add_note(ticket, text, key)

@@ -76,7 +76,8 @@ class KaseyaBMS:
             return Doorbell(tickets=tickets)
         return Doorbell(ignored="not a new ticket") if old else Doorbell(sweep=True)
 
-    def get_ticket(self, ref: TicketRef) -> Ticket:
+    def get_ticket(self, ref: TicketRef, *, text: bool = True) -> Ticket:
+        del text  # The row holds it.
         return self._standard(self._row(ref), ref)
 
     def get_taxonomy(self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False) -> Taxonomy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -277,6 +278,17 @@ def test_every_field_this_psa_can_hold_can_be_written(world: World) -> None:
         assert returned.values[field].id == wanted.id, field
         assert adapter.get_ticket(ticket.ref).values[field].id == wanted.id, field
         assert world.practice.look(ticket.ref.id).values[field.value] == wanted.name, field
+
+
+def test_reading_to_compare_costs_one_call_and_shows_the_same_values(world: World) -> None:
+    adapter = world.adapter()
+    ticket = ticket_of(world, adapter)
+    world.time.sleep(61)
+    before = len(world.practice.server.requests())
+    bare = adapter.get_ticket(ticket.ref, text=False)
+    assert len(world.practice.server.requests()) == before + 1
+    assert bare.description in ("", ticket.description)
+    assert replace(bare, description=ticket.description) == ticket
 
 
 def test_a_shorter_path_replaces_a_longer_one(world: World) -> None:
