@@ -34,6 +34,8 @@ APPLICATION_VERSION = "1"
 """Fixed, so that an upgrade of the program picks up the work the old version left."""
 
 CHORES = "chores"
+ALONE = "sqlite"
+"""The executor on SQLite, whatever the machine's name: who holds the file has all its work, also after a move."""
 
 
 @dataclass
@@ -86,6 +88,8 @@ class Engine:
             serializer=DBOSPortableJSONSerializer(),
             retry_connection_errors=False,
         )
+        if self.run_jobs and is_sqlite(self.url):
+            self.jobs.adopt(ALONE)
         if self._presence is not None:
             self._presence.ready()
 
@@ -116,11 +120,12 @@ class Engine:
                     f"another process already works on {path}; with SQLite only one may. "
                     "Stop it, or use PostgreSQL"
                 ) from None
+        alone = path is not None
         config: DBOSConfig = {
             "name": "psa-bridge",
             "system_database_engine": self.steps or self._open(Durability.REPEATABLE),
             "application_version": APPLICATION_VERSION,
-            "executor_id": self.executor or default_executor(),
+            "executor_id": ALONE if alone else self.executor or default_executor(),
             "serializer": DBOSPortableJSONSerializer(),
             "log_level": "WARNING",
             "max_executor_threads": self.slots + 14,
@@ -128,13 +133,12 @@ class Engine:
             "scheduler_polling_interval_sec": 30.0,
             "use_listen_notify": False,
         }
-        if not is_sqlite(self.url):
+        if not alone:
             config["system_database_url"] = self.url
         instance = DBOS(config=config)
         DBOS.launch()
         self._running = True
         self._bell.hang(instance.background_thread_stop_events)
-        alone = is_sqlite(self.url)
         DBOS.register_queue(
             TICKETS,
             worker_concurrency=self.slots,

@@ -9,6 +9,8 @@ from datetime import datetime
 from dbos import DBOSClient, WorkflowStatus
 
 TICKETS = "tickets"
+STEPS = frozenset({"decide", "finish", "DBOS.sleep"})
+"""What a run's job stores results of."""
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
@@ -59,12 +61,15 @@ class Jobs:
         return found
 
     def revive(self, job: str, organization: str) -> None:
-        """Take an ended job up again where it stopped; steps whose results are stored are not repeated."""
+        """Take an ended job up again where it stopped; steps whose results are stored are not repeated.
+
+        A step that this version does not have was an older one's: from there on the job is done anew.
+        """
         client = self.client()
         steps = client.list_workflow_steps(job)
-        failed = [step["function_id"] for step in steps if step["error"] is not None]
+        undone = [s["function_id"] for s in steps if s["error"] is not None or s["function_name"] not in STEPS]
         done = [step["function_id"] for step in steps]
-        start = min(failed) if failed else max(done, default=0) + 1
+        start = min(undone) if undone else max(done, default=0) + 1
         client.rewind_workflow(job, start_step=start, queue_name=TICKETS, queue_partition_key=organization)
 
     def holders(self) -> set[str]:
@@ -74,6 +79,11 @@ class Jobs:
     def running(self, executor: str) -> list[str]:
         """Return the jobs an executor has begun and not ended."""
         return [job.workflow_id for job in self._begun(executor)]
+
+    def adopt(self, executor: str) -> None:
+        """Enqueue what any other executor has begun; only for a process that is known to be the only one."""
+        for name in self.holders() - {executor}:
+            self.hand_on(self.running(name))
 
     def _begun(self, executor: str | None = None) -> list[WorkflowStatus]:
         return self.client().list_workflows(
