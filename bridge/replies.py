@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.errors import BridgeError, NotFound, PermanentError, TemporaryError
 from bridge.model import TicketRef
@@ -19,6 +20,11 @@ LONGEST = 20_000
 """Characters of a reply; more is a paste by mistake."""
 
 
+AT_ONCE = 4
+"""Drafts written at the same time in one process. Each holds a thread of the web server for as long as the AI
+takes, and webhooks need threads too."""
+
+
 class SentBefore(PermanentError):
     """This form was sent before; nothing was sent now."""
 
@@ -29,6 +35,7 @@ class Replies:
 
     store: Store
     desk: Callable[[str], Desk | None]
+    slots: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE))
 
     def refusal(self, ref: TicketRef) -> str:
         """Say why there is no reply control for a ticket; empty if there is. Raises what the PSA raises."""
@@ -36,8 +43,19 @@ class Replies:
         return refusal(desk, ref) if desk else "its connection is no longer configured"
 
     def draft(self, ref: TicketRef) -> str:
-        """Return a draft; NotUsable where policy forbids it, and what the PSA and the AI raise."""
-        return draft(self._desk(ref), ref)
+        """Return a draft, whole and checked.
+
+        Raises NotUsable where policy forbids it, TemporaryError where too many are being written, and what the PSA
+        and the AI raise.
+        """
+        desk = self._desk(ref)
+        if not self.slots.acquire(blocking=False):
+            hint = f"{AT_ONCE} drafts are being written right now; try again in a moment"
+            raise TemporaryError("reply draft", hint, retry_after=5)
+        try:
+            return draft(desk, ref)
+        finally:
+            self.slots.release()
 
     def new_key(self) -> str:
         """Return a key for one form; whatever happens to the form, its reply goes out at most once."""

@@ -13,11 +13,12 @@ from werkzeug.test import TestResponse
 
 from bridge.amend import amend
 from bridge.errors import TemporaryError
-from bridge.model import Status
+from bridge.model import Capability, Change, Choice, Decision, Field, Status
+from bridge.records import dump_change
 from bridge.secrets import generate_key
 from bridge.store.runs import UNFINISHED
 from tests.api_world import MINE, OTHERS, Program, World, problem, world
-from tests.console_world import until
+from tests.console_world import decision, until
 
 
 @pytest.fixture
@@ -162,6 +163,26 @@ def test_nothing_is_accepted_where_ai_is_switched_off(api: World) -> None:
     problem(api.program().post(f"/suggestions/{id_}/accept"), 409, "conflict")
 
     assert api.site.psa.look(api.ticket_of(id_)).writes == 0
+
+
+def test_a_run_tells_the_mood_and_what_the_psa_changed_itself(api: World) -> None:
+    ref = api.site.ticket()
+    scores = Decision(
+        Capability.SENTIMENT, scores={"sentiment": 5, "urgency": 1, "impact": 1}, provider="openai", model="m"
+    )
+    along = Change(Field.PRIORITY, Choice("4", "Low"), Choice("2", "High"), "it follows from the impact")
+    run = api.site.finished(ref, decisions=(scores, decision()), extra={"derived": [dump_change(along)]})
+
+    found = api.program("runs:read").get(f"/runs/{run.id}").get_json()
+
+    assert {one["capability"]: one["mood"] for one in found["decisions"]} == {
+        "sentiment": "negative",
+        "categorization": None,
+    }
+    (changed,) = found["derived"]
+    assert (changed["field"], changed["before"]["name"], changed["after"]["name"]) == ("priority", "Low", "High")
+    earlier = api.run(ticket="77")
+    assert api.program("runs:read", name="other").get(f"/runs/{earlier.id}").get_json()["derived"] == []
 
 
 def test_running_again_opens_one_run_and_says_where(api: World) -> None:

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
 from bridge.errors import TemporaryError
-from bridge.model import Category, Change, Choice, Field, LeftAlone, Plan, Status, Usage
+from bridge.model import Capability, Category, Change, Choice, Decision, Field, LeftAlone, Plan, Status, Usage
+from bridge.records import dump_change
+from bridge.replies import AT_ONCE
 from tests.console_world import PASSWORDS, Site, decision, post, site, token, until
 
 KEY = re.compile(r'name="key" value="([^"]+)"')
@@ -63,6 +66,78 @@ def test_a_ticket_shows_decision_plan_what_was_left_alone_and_the_bill(console: 
         assert words in text, words
 
 
+def test_the_scores_have_the_words_of_the_note_and_what_the_psa_changed_itself_is_shown(console: Site) -> None:
+    console.configure(
+        lambda d: d["organizations"]["northwind"].update(
+            sentiment={"mode": "apply", "act_on": ["sentiment"], "thresholds": {"sentiment": 3}}
+        )
+    )
+    ref = console.ticket()
+    scores = Decision(
+        Capability.SENTIMENT, scores={"sentiment": 3, "urgency": 5, "impact": 1}, provider="openai", model="m"
+    )
+    along = Change(Field.PRIORITY, Choice("4", "Low"), Choice("2", "High"), "ConnectWise PSA changed it itself")
+    raised = Change(Field.IMPACT, Choice("1", "Low"), Choice("3", "High"), "urgency 5 is above 3")
+    console.finished(ref, plan=Plan(apply=(raised,)), decisions=(scores,), extra={"derived": [dump_change(along)]})
+    page = BeautifulSoup(console.signed_in().get(path_of(console, ref.id)).text, "html.parser")
+    told = [" ".join(line.get_text(" ").split()) for line in page.select(".scores li")]
+    assert told == [
+        "Sentiment 3 of 5, neutral ; acts above 3", "Urgency 5 of 5; not acted on", "Impact 1 of 5; not acted on",
+    ]  # fmt: skip
+    assert not page.select(".scores .over")
+    (card,) = [card for card in page.select("section.card") if "Changed along by" in card.get_text()]
+    assert "Low" in card.get_text()
+    assert "ConnectWise PSA changed it itself" in card.get_text()
+
+
+def test_a_run_that_wrote_nothing_does_not_say_applied(console: Site) -> None:
+    ref = console.ticket()
+    console.finished(ref, decisions=(decision(category=None),))
+    client = console.signed_in()
+    for page in (path_of(console, ref.id), "/"):
+        pills = BeautifulSoup(client.get(page).text, "html.parser").select(".pill")
+        assert [pill.get_text() for pill in pills] == ["No change"], page
+
+
+def test_one_trouble_of_both_capabilities_is_told_once(console: Site) -> None:
+    ref = console.ticket()
+    trouble = {"where": "OpenAI", "hint": "no quota is left", "temporary": False, "kind": "QuotaExhausted"}
+    both = [{**trouble, "capability": name} for name in ("categorization", "sentiment")]
+    console.finished(ref, Status.FAILED, reason="OpenAI: no quota is left", extra={"problems": both})
+    assert console.signed_in().get(path_of(console, ref.id)).text.count("no quota is left") == 1
+
+
+def test_drafts_leave_the_web_server_threads_for_webhooks(console: Site) -> None:
+    ref = console.ticket()
+    client = console.signed_in()
+    page = path_of(console, ref.id)
+    replies = console.bridge.replies
+    for _ in range(AT_ONCE):
+        assert replies.slots.acquire(blocking=False)
+    asked = len(console.world.ai.questions())
+    answer = post(client, f"{page}/draft", page=page)
+    assert (answer.status_code, len(console.world.ai.questions())) == (502, asked)
+    assert "4 drafts are being written right now" in answer.text
+    for _ in range(AT_ONCE):
+        replies.slots.release()
+    assert drafted(client, page)
+
+
+def test_a_draft_that_fails_makes_room_for_the_next(console: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = console.ticket()
+    client = console.signed_in()
+    page = path_of(console, ref.id)
+
+    def down(*_args: object) -> str:
+        raise TemporaryError("OpenAI", "did not answer in time")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("bridge.replies.draft", down)
+        for _ in range(AT_ONCE + 1):
+            assert "did not answer in time" in post(client, f"{page}/draft", page=page).text
+    assert drafted(client, page)
+
+
 def test_an_unknown_price_is_unknown_and_never_zero(console: Site) -> None:
     ref = console.ticket()
     console.finished(ref, decisions=(decision(),), usage=Usage(1200, 0, 60, 1, None))
@@ -79,7 +154,7 @@ def test_a_link_of_the_psa_is_followed_only_if_it_is_a_web_address(console: Site
     assert "javascript:" not in console.signed_in().get(path_of(console, ref.id)).text
 
 
-@pytest.mark.parametrize("ticket", ["1:2", "a b", "x" * 65, "%00", "..%2f..%2fetc"])
+@pytest.mark.parametrize("ticket", ["1:2", "a b", "x" * 65, "%00", "..%2f..%2fetc", "..", "1.2", "%2e%2e", "."])
 def test_an_address_that_is_no_ticket_is_not_found(console: Site, ticket: str) -> None:
     client = console.signed_in()
     assert client.get(path_of(console, ticket)).status_code == 404

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from bridge.model import Capability, Decision, Plan, Status
+from bridge.model import Capability, Change, Decision, Plan, Status
 from bridge.people import round_of
-from bridge.records import load_decision, load_plan
+from bridge.policy import mood
+from bridge.records import load_change, load_decision, load_plan
+from bridge.settings.model import Sentiment
 from bridge.store.runs import Run
+
+MOODS = ("positive", "neutral", "negative")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,22 @@ class RunView:
     def plan(self) -> Plan:
         return load_plan(self.record["plan"]) if "plan" in self.record else Plan()
 
+    @cached_property
+    def derived(self) -> list[Change]:
+        """What the PSA itself changed along with our write; records of earlier versions name nothing."""
+        return [load_change(change) for change in self.record.get("derived", ())]
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Tell whether a run was allowed to write and found nothing to write."""
+        return self.run.status is Status.APPLIED and "plan" in self.record and not self.plan.apply
+
+    @staticmethod
+    def mood(settings: Sentiment, decision: Decision) -> str | None:
+        """Put a decision's sentiment score into the word that the note uses; None where it has none."""
+        score = decision.scores.get("sentiment")
+        return None if score is None else mood(settings, score)
+
     @property
     def reason(self) -> str:
         """What the list shows: why it failed, waits or was ignored, else the AI's reasons."""
@@ -59,6 +79,11 @@ class RunView:
     def problems(self) -> list[Mapping[str, Any]]:
         acted = self.record.get("problem")
         return [*self.record.get("problems", ()), *([acted] if acted else [])]
+
+    @property
+    def told_problems(self) -> list[tuple[str, str]]:
+        """Each problem once, as (where, hint): one AI that is down stops both capabilities."""
+        return list(dict.fromkeys((problem["where"], problem["hint"]) for problem in self.problems))
 
     @property
     def not_run(self) -> Mapping[str, str]:

@@ -82,7 +82,7 @@ def _page(ref: TicketRef, *, reply: str = "", drafted: bool = False, reply_probl
         runs=[RunView(run) for run in runs],
         suggestion=view_of(suggestion) if suggestion else None,
         verdicts=bridge.store.suggestions.verdicts(chosen.id) if chosen else [],
-        thresholds=organization.sentiment.thresholds,
+        sentiment=organization.sentiment,
         controls=controls,
         under_way=under_way,
         no_again=switched_off(organization, connection) if controls else "off",

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from bridge.model import Capability, Status, TicketRef
+from bridge.settings.model import Sentiment
 from bridge.store.activity import Only
 from bridge.store.runs import Run
 from bridge.web.api import shapes
@@ -16,7 +17,7 @@ from bridge.web.api.callers import Caller
 from bridge.web.api.operations import Answer, Call, Operation
 from bridge.web.api.problems import Refused, not_found
 from bridge.web.api.shapes import Instant, Shape, says
-from bridge.web.runs import RunView
+from bridge.web.runs import MOODS, RunView
 
 
 class RunSummary(Shape):
@@ -64,6 +65,12 @@ class Decision(Shape):
         keys=fields.String(), values=fields.Integer(), required=True, metadata=says("1 to 5, by name.")
     )
     confidence = fields.Integer(required=True, metadata=says("0 to 100."))
+    mood = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf(MOODS),
+        metadata=says("What the sentiment score means with the present threshold; null without scores."),
+    )
     reason = fields.String(required=True)
     provider = fields.String(required=True)
     model = fields.String(required=True)
@@ -98,6 +105,11 @@ class RunDetail(RunSummary):
     url = fields.String(required=True, metadata=says("The ticket in the PSA; empty where it is not known."))
     decisions = fields.List(fields.Nested(Decision), required=True)
     plan = fields.Nested(Plan, required=True)
+    derived = fields.List(
+        fields.Nested(shapes.Change),
+        required=True,
+        metadata=says("What the PSA itself changed along with our write, for example a priority that follows."),
+    )
     problems = fields.List(fields.Nested(RunProblem), required=True)
     not_run = fields.List(fields.Nested(NotRun), required=True)
     warnings = fields.List(fields.String(), required=True)
@@ -121,6 +133,7 @@ class RunQuery(shapes.Filtered):
 class Shown(RunView):
     """A run of the log as the API shows it."""
 
+    sentiment_settings: Sentiment
     suggestion: str | None = None
 
     @property
@@ -129,14 +142,22 @@ class Shown(RunView):
             "run": self.run,
             "round": self.round,
             "url": self.url,
-            "decisions": list(self.decisions.values()),
+            "decisions": [
+                {**vars(decision), "mood": self.mood(self.sentiment_settings, decision)}
+                for decision in self.decisions.values()
+            ],
             "plan": self.plan,
+            "derived": self.derived,
             "problems": [_problem(problem) for problem in self.problems],
             "not_run": [{"capability": name, "why": why} for name, why in self.not_run.items()],
             "warnings": self.warnings,
             "notes": self.notes,
             "suggestion": self.suggestion,
         }
+
+
+def _shown(caller: Caller, run: Run, suggestion: str | None = None) -> dict[str, Any]:
+    return Shown(run, caller.organization(run.organization).sentiment, suggestion).whole
 
 
 def _problem(problem: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,7 +207,7 @@ def get_run(call: Call) -> Answer:
     """Return one run with its decisions, its plan and what went wrong."""
     run = visible(call.caller, call.path["run"])
     offered = call.caller.bridge.store.suggestions.of_run(run.id)
-    return Answer(Shown(run, offered.id if offered else None).whole)
+    return Answer(_shown(call.caller, run, offered.id if offered else None))
 
 
 def retry_run(call: Call) -> Answer:
@@ -197,7 +218,7 @@ def retry_run(call: Call) -> Answer:
     if owner is None or owner.id != run.organization:
         raise Refused("conflict", "its connection is no longer configured for this organization")
     opened = bridge.people.run_again(TicketRef(run.connection, run.ticket), call.caller.name)
-    return Answer(Shown(opened).whole, {"Location": f"/api/v1/runs/{opened.id}"})
+    return Answer(_shown(call.caller, opened), {"Location": f"/api/v1/runs/{opened.id}"})
 
 
 OPERATIONS = (

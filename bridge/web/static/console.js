@@ -10,7 +10,38 @@
     document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
   }
 
-  for (const hidden of all("[data-needs-script]")) hidden.hidden = false;
+  // What a part of a page needs to work; parts that come later are made ready too.
+  const ready = (root) => {
+    for (const hidden of all("[data-needs-script]", root)) hidden.hidden = false;
+
+    // The button is disabled after the form's data is taken, so that its own address still counts.
+    for (const form of all("form[data-once]", root)) {
+      form.addEventListener("submit", (event) => {
+        if (form.dataset.sent) {
+          event.preventDefault();
+          return;
+        }
+        form.dataset.sent = "yes";
+        form.setAttribute("aria-busy", "true");
+        const busy = form.querySelector(".busy");
+        if (busy && form.dataset.busy) busy.textContent = form.dataset.busy;
+        setTimeout(() => all("button", form).forEach((button) => { button.disabled = true; }), 0);
+      });
+    }
+    for (const button of all("[data-copy]", root)) {
+      button.addEventListener("click", async () => {
+        const box = document.getElementById(button.dataset.copy);
+        try {
+          await navigator.clipboard.writeText(box.value);
+          button.textContent = "Copied";
+        } catch {
+          box.select();
+        }
+      });
+    }
+  };
+  window.bridge = { ready };
+  ready(document);
 
   // Screen readers announce what changes in a live region, not what was there when the page came.
   for (const region of all(".flashes")) {
@@ -25,38 +56,15 @@
     form.addEventListener("change", () => form.requestSubmit());
   }
 
-  // The button is disabled after the form's data is taken, so that its own address still counts.
-  for (const form of all("form[data-once]")) {
-    form.addEventListener("submit", (event) => {
-      if (form.dataset.sent) {
-        event.preventDefault();
-        return;
-      }
-      form.dataset.sent = "yes";
-      form.setAttribute("aria-busy", "true");
-      const busy = form.querySelector(".busy");
-      if (busy && form.dataset.busy) busy.textContent = form.dataset.busy;
-      setTimeout(() => all("button", form).forEach((button) => { button.disabled = true; }), 0);
-    });
-  }
   // A page that comes back from the browser's memory is usable again.
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
   });
 
-  for (const button of all("[data-copy]")) {
-    button.addEventListener("click", async () => {
-      const box = document.getElementById(button.dataset.copy);
-      try {
-        await navigator.clipboard.writeText(box.value);
-        button.textContent = "Copied";
-      } catch {
-        box.select();
-      }
-    });
+  // A page somebody writes on is not taken away.
+  if (document.querySelector("[data-refresh]")) {
+    setInterval(() => { if (!document.querySelector("textarea, [aria-busy]")) location.reload(); }, 3000);
   }
-
-  if (document.querySelector("[data-refresh]")) setTimeout(() => location.reload(), 3000);
 
   const offers = all("[data-offers] [data-offer]");
   if (!offers.length) return;
