@@ -6,7 +6,17 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from bridge.ai import AIProvider, AIRuntime, Completion, Outgoing, Price, Privacy, Prompt, ProviderConfig
+from bridge.ai import (
+    PROVIDERS,
+    AIProvider,
+    AIRuntime,
+    Completion,
+    Outgoing,
+    Price,
+    Privacy,
+    Prompt,
+    ProviderConfig,
+)
 from bridge.ai.breaker import Breakers
 from bridge.ai.chain import Chain
 from bridge.ai.providers import build_provider
@@ -36,7 +46,8 @@ class Asking:
         self.runtime, self.now = runtime, now
         self.breakers = Breakers(runtime.clock, alarm=self._breaker_alarm)
         self._alarm = alarm
-        self._raised: set[str] = set()
+        # Those of an earlier process too: without them an alarm would outlive its cause by a restart.
+        self._raised = {alarm.name for alarm in store.alarms.all() if alarm.name.startswith(("ai:", "budget:"))}
         self._lock = threading.Lock()
         self._providers = Built[AIProvider]()
 
@@ -100,7 +111,7 @@ class Asking:
         self._alarm(name, organization, text)
 
     def clear_alarms(self, *names: str) -> None:
-        """End alarms this process raised; the database is asked only where there is something to end."""
+        """End alarms of this process or of an earlier one; asks the database only where there is one to end."""
         for name in names:
             with self._lock:
                 raised = name in self._raised
@@ -108,8 +119,20 @@ class Asking:
             if raised:
                 self.store.alarms.clear(name)
 
+    def end_idle_alarms(self) -> None:
+        """End alarms of providers and budgets that no organization uses any more; nothing else would end them."""
+        settings = self.settings()
+        live = [one for one in settings.organizations.values() if one.licensed and one.ai.enabled]
+        providers = {configured.provider for one in live for configured in one.ai.providers}
+        budgets = {one.id for one in live if one.ai.monthly_budget is not None}
+        for alarm in self.store.alarms.all():
+            kind, *_, about = alarm.name.split(":")
+            if (kind == "ai" and about not in providers) or (kind == "budget" and about not in budgets):
+                self.store.alarms.clear(alarm.name)
+
     def _breaker_alarm(self, kind: str, provider: str, text: str) -> None:
-        self.raise_alarm(f"ai:{kind}:{provider}", "", text)
+        label = PROVIDERS[provider].label if provider in PROVIDERS else provider
+        self.raise_alarm(f"ai:{kind}:{provider}", "", f"{label}: {text}")
 
 
 class Budgeted:

@@ -66,6 +66,7 @@ class Chores:
                 self._health(connection)
             elif kind == "rescue":
                 rescue(self._bridge)
+                self._bridge.asking.end_idle_alarms()
                 self._bridge.store.watermarks.set("rescue")
             elif kind == "retention":
                 self._retention()
@@ -104,7 +105,15 @@ class Chores:
             return
         if ours and not any(registration.active for registration in ours):
             url = f"{self._bridge.settings.server.public_url.rstrip('/')}/webhooks/{adapter.name}/{connection}"
-            adapter.install_webhook(url)
+            try:
+                adapter.install_webhook(url)
+            except BridgeError as error:
+                text = (
+                    f"{adapter.label} has switched off our webhook of {connection}, and it could not be switched "
+                    f"on again: {error.hint}; until then only sweeps find its tickets"
+                )
+                self._bridge.alarm(alarm, organization.id, text)
+                raise
             self._bridge.alarm(
                 alarm,
                 organization.id,
