@@ -26,6 +26,19 @@ HISTORIES = {
     "forwarded": "---------- Forwarded message ---------\nold text",
     "line of underscores": "________________________________\nold text",
     "signature": "-- \nAnn Lee\nContoso",
+    "italian": "Il giorno lun 3 feb 2025 alle ore 10:11 Jim Hope <jim@msp.example> ha scritto:\nvecchio",
+    "polish": "W dniu 3.02.2025 o 10:11, Jim Hope <jim@msp.example> napisał(a):\nstare",
+    "swedish": "Den mån 3 feb. 2025 kl 10:11 skrev Jim Hope <jim@msp.example>:\ngammalt",
+    "portuguese": "Em seg., 3 de fev. de 2025 às 10:11, Jim Hope <jim@msp.example> escreveu:\nvelho",
+    "russian": "пн, 3 февр. 2025 г. в 10:11, Jim Hope <jim@msp.example> написал(а):\nстарое",
+    "apple": "Anfang der weitergeleiteten E-Mail:\nalter Text",
+    "closing": "Kind regards,\n\nAnn Lee\nHead of Accounts\nContoso Ltd\n+44 113 496 0000\nwww.contoso.example",
+    "closing and disclaimer": "Best regards\nAnn\nThis e-mail is confidential and only for whom it was sent to.",
+    "closing german": "Mit freundlichen Grüßen\nAnn Lee\nMusterstraße 1, 04109 Leipzig",
+    "closing french": "Cordialement,\nAnn Lee",
+    "closing spanish": "Un saludo,\nAnn Lee",
+    "closing dutch": "Met vriendelijke groet,\nAnn Lee",
+    "closing above history": "Thanks,\nAnn\n\nOn Mon, 3 Feb 2025 at 10:11, Jim wrote:\n> old\n> Thanks,\n> Jim",
 }
 
 
@@ -47,10 +60,24 @@ def test_a_short_message_above_a_history_keeps_it_because_the_history_is_the_mes
         f"{MESSAGE}\nOn the screen it says error 809 and then closes.",
         f"{MESSAGE}\nI wrote: no answer from the help desk yet.",
         f"{MESSAGE}\nA dash - or two -- in a line is no signature.",
+        f"Hello,\nThanks, that helped yesterday, but\n{MESSAGE}",
+        f"Thanks\nit still does not work, and this time it stops much earlier than before.\n{MESSAGE}",
+        f"{MESSAGE}\nThanks,\nAnn\nPS: the printer",
+        f"{MESSAGE}\nThanks,\nAnn\nCan you ring me?",
+        f"{MESSAGE}\nWarning: your mailbox is almost full",
+        f"{MESSAGE}\nTakes ten minutes to sign in.",
     ],
 )
 def test_what_only_looks_like_a_history_stays(own: str) -> None:
     assert clean(own) == own
+
+
+def test_an_answer_below_or_between_quoted_lines_is_the_customers_own() -> None:
+    text = (
+        "Hello Jim,\n\nOn Mon, 3 Feb 2025 at 10:11, Jim Hope\n<jim@msp.example> wrote:\n> Since when?\n\n"
+        f"{MESSAGE}\n> Who is affected?\nAll of accounts.\n-- \nAnn"
+    )
+    assert clean(text).split("\n") == ["Hello Jim,", "", MESSAGE, "All of accounts."]
 
 
 def test_quoted_lines_and_footers_of_phones_are_dropped() -> None:
@@ -85,7 +112,9 @@ def test_pasted_binary_data_is_named_instead_of_sent() -> None:
 
 
 def test_it_is_never_longer_than_the_limit() -> None:
-    assert len(clean("word " * 100_000)) == LONGEST
+    cleaned = clean("word " * 100_000)
+    assert len(cleaned) == LONGEST
+    assert cleaned.endswith("[shortened]"), "whoever reads it must know that there was more"
 
 
 @given(st.text(max_size=500))
@@ -98,6 +127,10 @@ HOSTILE = {
     "headers without an end": "On Mon, Jan 1 wrote\n" * 20_000,
     "heads of messages": "From: a\n" * 50_000,
     "quotes": ">\n" * 200_000,
+    "introductions of quotes": "On Monday Jim wrote:\n>\n" * 16_000,
+    "one long introduction": "Am schrieb " * 30_000,
+    "closing formulas": "Thanks,\n" * 40_000,
+    "short lines": "a\n" * 200_000,
     "empty lines": "\n" * 400_000,
     "brackets": "<" * 400_000,
     "unfinished tags": "<a " * 130_000,

@@ -62,6 +62,8 @@ SOLE_HOMES = {
     "waitress": ("bridge.web",),
     "click": ("bridge.cli",),
     "prometheus_client": ("bridge.metrics",),
+    "turbohtml": ("bridge.htmltext",),
+    "quotequail": ("bridge.cleaning",),
     "psycopg": (),
 }  # fmt: skip
 
@@ -118,8 +120,6 @@ STDLIB_ONLY = (
     "bridge.model",
     "bridge.errors",
     "bridge.plaintext",
-    "bridge.htmltext",
-    "bridge.cleaning",
     "bridge.guards",
     "bridge.policy",
 )
