@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bridge.app import Bridge
 from bridge.errors import ConfigError, ConfigErrors, PermanentError
-from bridge.settings.overrides import merge, overridden
+from bridge.settings.console_connections import identity, made, references, settled
+from bridge.settings.overrides import connection_field, merge, overridden
 from bridge.store.audit import SETTINGS, changed_keys
 from bridge.store.small import Override
 
@@ -17,20 +19,44 @@ class Stale(PermanentError):
 
 
 def document_of(bridge: Bridge, organization: str) -> Override:
-    """Return an organization's stored document; an empty one of revision 0 where there never was any."""
-    return bridge.store.overrides.all().get(organization) or Override(organization, {}, "", 0.0, 0)
+    """Return an organization's stored document; an empty one of revision 0 where there never was any.
+
+    A PSA account of the console that stands in the file by now is the file's, and no longer in it.
+    """
+    held = bridge.store.overrides.all().get(organization)
+    if held is None:
+        return Override(organization, {}, "", 0.0, 0)
+    return replace(held, document=settled(held.document, _in_file(bridge, organization)))
 
 
-def amend(bridge: Bridge, organization: str, document: Mapping[str, Any], by: str, *, seen: int) -> int:
+def accounts_of(bridge: Bridge, organization: str) -> dict[str, Any]:
+    """Return a document with nothing but the PSA accounts made in the console, switched off."""
+    accounts = made(document_of(bridge, organization).document, _in_file(bridge, organization))
+    return {"connections": accounts} if accounts else {}
+
+
+def _in_file(bridge: Bridge, organization: str) -> Mapping[str, Any]:
+    found = bridge.source.file().organizations.get(organization)
+    return found.connections if found else {}
+
+
+def amend(
+    bridge: Bridge,
+    organization: str,
+    document: Mapping[str, Any],
+    by: str,
+    *,
+    seen: int,
+    accounts: bool = False,
+) -> int:
     """Store a whole document if revision `seen` still holds; return the new revision.
 
     ConfigErrors where the settings would not fit with it; Stale where somebody else was faster. An empty document
-    is the file again.
+    is the file again. `accounts`: the PSA accounts made in the console may change; else they must stay.
     """
     overridden(bridge.source.file(), organization, document)
     before = document_of(bridge, organization)
-    if strayed := _strayed(before.document, document):
-        raise ConfigErrors([ConfigError(strayed, file=f"console settings of {organization}")])
+    refuse(bridge, organization, document, accounts=accounts)
     revision = bridge.store.overrides.set_if(organization, document, by, seen=seen)
     if revision is None:
         raise Stale("settings", "they were changed meanwhile")
@@ -38,6 +64,14 @@ def amend(bridge: Bridge, organization: str, document: Mapping[str, Any], by: st
     detail = {"revision": revision, "changed": changed_keys(before.document, document)}
     bridge.store.audit.add(by, SETTINGS, organization, detail)
     return revision
+
+
+def refuse(bridge: Bridge, organization: str, document: Mapping[str, Any], *, accounts: bool = False) -> None:
+    """Raise ConfigErrors where a document may not follow the stored one, though it is right by itself."""
+    before = document_of(bridge, organization).document
+    wrong = _strayed(before, document) or _moved(bridge, organization, before, document, accounts=accounts)
+    if wrong:
+        raise ConfigErrors([ConfigError(wrong, file=f"console settings of {organization}")])
 
 
 def _strayed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
@@ -49,6 +83,31 @@ def _strayed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
             return (
                 "ai.base_url: a stored key does not go to another address; store the key anew under another name"
             )
+    return ""
+
+
+def _moved(
+    bridge: Bridge, organization: str, before: Mapping[str, Any], after: Mapping[str, Any], *, accounts: bool
+) -> str:
+    """Say why a PSA account of the console may not change like this; empty where it may."""
+    in_file = _in_file(bridge, organization)
+    held, wanted = made(before, in_file), made(after, in_file)
+    if not accounts and held != wanted:
+        return "connections: PSA accounts are added, changed and removed on the set-up page only"
+    block = connection_field(bridge.source.file())
+    for connection, entries in wanted.items():
+        known = held.get(connection)
+        if known is not None and identity(block, known) == identity(block, entries):
+            continue
+        where = f"connections.{connection}"
+        owner = bridge.settings.organization_of(connection)
+        if owner is not None and owner.id != organization:
+            return f"{where}: this id is taken; choose another"
+        if bridge.store.runs.latest(connection=connection, limit=1):
+            # Ticket numbers of two accounts would be taken for each other, and new tickets for known ones.
+            return f"{where}: this id has handled tickets of an account already; choose another"
+        if known is not None and references(known) & references(entries):
+            return f"{where}: a stored secret does not go to another account or address; type the secrets anew"
     return ""
 
 

@@ -24,10 +24,12 @@ from bridge.metrics import Metrics
 from bridge.model import Capability, Status
 from bridge.people import People
 from bridge.prompts import Prompts
+from bridge.reach import Reach
 from bridge.readiness import Readiness, look
 from bridge.redaction import Redactor
 from bridge.replies import Replies
-from bridge.secrets import BridgeKeys, Secrets, Vault
+from bridge.secrets import BridgeKeys, Secrets, TypedSecrets, Vault
+from bridge.settings.console_connections import reach
 from bridge.settings.jsonschema import render
 from bridge.settings.load import load
 from bridge.settings.model import Connection, Organization, Provider, Settings
@@ -141,10 +143,10 @@ class Bridge:
     def adapter(self, connection: Connection) -> PSAAdapter:
         """Return the connection's adapter; it is rebuilt when its options or secrets change."""
         options = self.secrets.resolve_block(ADAPTERS[connection.psa].schema, connection.options)
-        runtime = Runtime(self.clock.sleep, self.clock.monotonic, self.clock.now, self.metrics.called)
+        runtime = self._runtime(connection)
         return self._adapters.get(
             connection.id,
-            (connection.psa, options),
+            (connection.psa, options, runtime.reach),
             lambda: ADAPTERS[connection.psa](connection.id, options, runtime),
         )
 

@@ -247,6 +247,20 @@ class Secrets:
         raise SecretUnavailable("secret", "is not a reference: env:NAME, file:/path or vault:name")
 
 
+class TypedSecrets(Secrets):
+    """Secrets of which some were just typed and are stored nowhere yet; `typed` holds them by reference."""
+
+    def __init__(self, typed: Mapping[str, str], others: Secrets) -> None:
+        super().__init__(others.vault, seen=others.seen)
+        self._typed, self._others = typed, others
+
+    def resolve(self, reference: str) -> str:
+        if reference not in self._typed:
+            return self._others.resolve(reference)
+        self.seen(self._typed[reference])
+        return self._typed[reference]
+
+
 @cache
 def _made(schema: type[Schema]) -> Schema:
     # Building a schema takes longer than all the looking up, and every webhook and step asks.

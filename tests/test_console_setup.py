@@ -17,7 +17,7 @@ from bridge.secrets import generate_key
 from tests.console_forms import form
 from tests.console_world import Site, site, until
 
-ACTIONS = ("provider", "work", "provider/test", "psa/test", "psa/webhook", "on")
+ACTIONS = ("psa", "psa/test", "psa/remove", "provider", "provider/test", "work", "webhook", "on")
 EMPTY: dict[str, Any] = {"ai": {"enabled": False}, "categorization": {"mode": "off"}}
 
 
@@ -52,6 +52,7 @@ def test_only_an_owner_gets_in(console: Site, name: str) -> None:
     token = form(client, "/", "/logout").values["csrf"]
     assert client.get("/setup").status_code == 403
     assert client.get("/setup/result").status_code == 403
+    assert client.get("/setup/psa/yaml").status_code == 403
     for action in ACTIONS:
         assert client.post(f"/setup/{action}", data={"csrf": token}).status_code == 403, action
     assert "/setup" not in client.get("/").text
@@ -72,7 +73,7 @@ def test_the_way_in_is_shown_until_a_connection_is_on(console: Site, olga: Flask
 
 
 def test_from_nothing_to_the_first_ticket(console: Site, olga: FlaskClient) -> None:
-    tried = form(olga, "/setup", "/setup/provider").send(olga, "/setup/provider/test")
+    tried = form(olga, "/setup?step=provider", "/setup/provider").send(olga, "/setup/provider/test")
     assert "answered in" in tried.text
     answer = press(olga, "provider", "provider", local__key="sk-0123456789-abcd")
     assert answer.location.startswith("/setup?step=work")
@@ -86,14 +87,14 @@ def test_from_nothing_to_the_first_ticket(console: Site, olga: FlaskClient) -> N
         sentiment__escalate__team="Tier 2",
         ai__report_errors=None,
     )
-    assert answer.location.startswith("/setup?step=psa")
+    assert answer.location.startswith("/setup?step=webhook")
     found = console.bridge.settings.organizations["northwind"]
     assert found.categorization.mode is Mode.SUGGEST
     assert found.sentiment.thresholds["urgency"] == 4
     assert not found.ai.report_errors
     assert not found.ai.enabled
     assert ">OK<" in press(olga, "psa", "psa/test").text
-    assert press(olga, "psa", "psa/webhook").location.startswith("/setup?step=on")
+    assert press(olga, "webhook", "webhook").location.startswith("/setup?step=on")
     answer = press(olga, "on", "on")
     now = console.bridge.settings.organizations["northwind"]
     assert now.ai.enabled
@@ -155,10 +156,11 @@ def test_a_stale_page_says_so(console: Site, olga: FlaskClient) -> None:
     assert document_of(console.bridge, "northwind").document == {"replies": {"enabled": True}}
 
 
-def test_without_a_connection_the_page_says_how_to_add_one(console: Site, olga: FlaskClient) -> None:
+def test_without_a_connection_the_later_steps_lead_to_the_first(console: Site, olga: FlaskClient) -> None:
     console.configure(lambda file: file["organizations"]["northwind"].update(connections={}))
-    for step in ("psa", "on", "try"):
-        assert "psa-bridge init" in olga.get(f"/setup?step={step}").text
+    for step in ("webhook", "on", "try"):
+        assert "No PSA account yet" in olga.get(f"/setup?step={step}").text
+    assert "Which PSA?" in olga.get("/setup").text
 
 
 def test_what_is_made_up_in_the_address_is_refused(console: Site, olga: FlaskClient) -> None:

@@ -115,7 +115,7 @@ def test_a_secret_is_the_organizations_own_in_the_vault(file: File, secret: str)
     ("document", "path"),
     [
         ({"licensed": True}, "licensed"),
-        ({"connections": {"new": {"psa": "dummy"}}}, "connections.new"),
+        ({"connections": {"new": {"url": "https://psa.example"}}}, "connections.new"),
         ({"connections": {"main": {"url": "https://evil.example"}}}, "connections.main.url"),
         ({"connections": {"main": {"password": "vault:x"}}}, "connections.main.password"),
         ({"connections": {"main": {"psa": "connectwise"}}}, "connections.main.psa"),

@@ -85,7 +85,7 @@ def _client(entries: Mapping[str, Any]) -> ClientRule:
     )
 
 
-def _connection(connection: str, entries: Mapping[str, Any]) -> Connection:
+def _connection(connection: str, entries: Mapping[str, Any], *, console: bool) -> Connection:
     return Connection(
         id=connection,
         psa=entries["psa"],
@@ -95,6 +95,7 @@ def _connection(connection: str, entries: Mapping[str, Any]) -> Connection:
         sweep_minutes=entries["sweep_minutes"],
         frame_ancestors=tuple(entries["frame_ancestors"]),
         options=entries["options"],
+        console=console,
     )
 
 
@@ -104,9 +105,13 @@ def server(entries: Mapping[str, Any]) -> Server:
 
 
 def organization(
-    key: str, entries: Mapping[str, Any], *, typed_in_console: frozenset[str] = frozenset()
+    key: str,
+    entries: Mapping[str, Any],
+    *,
+    typed_in_console: frozenset[str] = frozenset(),
+    made_in_console: frozenset[str] = frozenset(),
 ) -> Organization:
-    """Return an organization from its loaded block."""
+    """Return an organization from its loaded block, and which `ai` keys and connections come from the console."""
     return Organization(
         id=key,
         name=entries["name"].strip() or key,
@@ -118,5 +123,8 @@ def organization(
         replies=Replies(**entries["replies"]),
         separate_notes=entries["notes"]["separate"],
         clients=tuple(_client(client) for client in entries["clients"]),
-        connections={name: _connection(name, block) for name, block in entries["connections"].items()},
+        connections={
+            name: _connection(name, block, console=name in made_in_console)
+            for name, block in entries["connections"].items()
+        },
     )

@@ -1,8 +1,9 @@
 """Console overrides: one document per organization, laid over its block of the file, checked by the same schema.
 
 Whoever may use the console of one organization is not the operator who wrote the file. So a document may not
-license the organization, point a PSA connection elsewhere, name a secret that is not its own part of the vault, or
-send a key that was not typed with it to an address that was.
+license the organization, point a PSA connection of the file elsewhere, name a secret that is not its own part of
+the vault, or send a key that was not typed with it to an address that was. It may bring PSA connections along, by
+the rules of `bridge.settings.console_connections`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import Any
 
 from bridge.errors import ConfigError, ConfigErrors
 from bridge.reach import Reach, check_url
-from bridge.settings import build, rules
+from bridge.settings import build, console_connections, rules
+from bridge.settings.console_connections import CONNECTION_KEYS
 from bridge.settings.fields import Block
 from bridge.settings.load import Origin, place
 from bridge.settings.model import Organization, Settings
 from bridge.settings.shape import AnyField, Problem, check, display, inside, secrets
 from bridge.settings.yamlfile import DEPTH_LIMIT, KeyPath
 
-CONNECTION_KEYS = frozenset({"enabled", "when", "delay_seconds", "sweep_minutes"})
 BOUND_TO_PROVIDER = ("api_key", "base_url", "model", "api_version", "timeout_seconds", "options")
 
 Data = Mapping[str, Any]
@@ -58,6 +59,9 @@ def with_overrides(settings: Settings, overrides: Mapping[str, Data]) -> Setting
                 organizations[key] = overridden(settings, key, overrides[key])
             except ConfigErrors as error:
                 errors.extend(error.errors)
+    for connection, organization in console_connections.twice(organizations):
+        told = f"connections.{connection}: another organization has a connection of this id"
+        errors.append(ConfigError(told, file=f"console settings of {organization}"))
     if errors:
         raise ConfigErrors(errors)
     return replace(settings, organizations=organizations)
@@ -80,6 +84,13 @@ def overridden(settings: Settings, organization: str, override: Data) -> Organiz
     changed = frozenset(key for key in ai if ai[key] != given.get(key))
     found = [
         *_forbidden(below, document),
+        *console_connections.problems(
+            connection_field(settings),
+            document,
+            rules.block(below, "connections"),
+            _elsewhere(origin, organization),
+            console_connections.reach(settings),
+        ),
         *_secrets(field, document, organization),
         *_addresses(merged, document, changed),
     ]
@@ -92,7 +103,8 @@ def overridden(settings: Settings, organization: str, override: Data) -> Organiz
     found = rules.without_repeats(found)
     if found:
         raise ConfigErrors([_error(origin, organization, document, problem) for problem in found])
-    return build.organization(organization, loaded, typed_in_console=changed)
+    own = frozenset(console_connections.made(document, rules.block(below, "connections")))
+    return build.organization(organization, loaded, typed_in_console=changed, made_in_console=own)
 
 
 @dataclass(frozen=True)
@@ -156,6 +168,25 @@ def _organization_field(origin: Origin) -> AnyField:
     return field
 
 
+def connection_field(settings: Settings) -> AnyField:
+    """Return the field of one connection: the common keys, and those of its PSA."""
+    connections = (inside(_organization_field(_origin(settings)), {}) or {})["connections"]
+    field: AnyField | None = getattr(connections, "value_field", None)
+    assert field is not None
+    return field
+
+
+def file_data(settings: Settings) -> Data:
+    """Return what the file says, as it says it."""
+    return _origin(settings).data
+
+
+def _elsewhere(origin: Origin, organization: str) -> dict[str, str]:
+    """Return the connections of the other organizations of the file, and whose they are."""
+    others = ((key, rules.block(data, "connections")) for key, data in origin.data["organizations"].items())
+    return {connection: key for key, known in others if key != organization for connection in known}
+
+
 def _words(value: Any, depth: int = 0) -> Any:
     """Return JSON data with text for keys, as in the file."""
     if depth > DEPTH_LIMIT:
@@ -173,7 +204,6 @@ def _forbidden(below: Data, document: Data) -> Iterator[Problem]:
     known = rules.block(below, "connections")
     for connection, entries in rules.block(document, "connections").items():
         if connection not in known:
-            yield Problem(("connections", connection), "a connection can be added in the file only", of_key=True)
             continue
         for key in entries if isinstance(entries, Mapping) else ():
             if key not in CONNECTION_KEYS:
@@ -181,10 +211,10 @@ def _forbidden(below: Data, document: Data) -> Iterator[Problem]:
 
 
 def _secrets(field: AnyField, document: Data, organization: str) -> Iterator[Problem]:
-    own = vault_reference(organization, "")
     for path, value in secrets(field, document):
-        if not isinstance(value, str) or not value.startswith(own):
-            yield Problem(path, f"must be a secret of this organization in the vault: {own}NAME")
+        wrong = console_connections.misplaced(organization, path, value)
+        if wrong:
+            yield Problem(path, wrong)
 
 
 def _addresses(merged: Data, document: Data, changed: frozenset[str]) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import ConfigError, ConfigErrors
+from bridge.settings.console_connections import settled, twice
 from bridge.settings.load import PSA, load
 from bridge.settings.model import Organization, Settings
 from bridge.settings.overrides import overridden, with_overrides
@@ -19,6 +20,11 @@ from bridge.settings.schema import ProviderRules
 logger = logging.getLogger(__name__)
 
 Documents = Mapping[str, Mapping[str, Any]]
+
+
+def _settled(file: Settings, documents: Documents) -> dict[str, Mapping[str, Any]]:
+    known = {key: found.connections for key, found in file.organizations.items()}
+    return {key: settled(document, known.get(key, {})) for key, document in documents.items()}
 
 
 class Source:
@@ -101,7 +107,7 @@ class Source:
             return
         try:
             file = self._load() if signature != self._signature else self._file
-            settings = self._as_started(with_overrides(file, documents))
+            settings = self._as_started(with_overrides(file, _settled(file, documents)))
         except ConfigError as error:
             logger.error("the changed configuration is not used: %s", error)
             self.problem = error
@@ -132,15 +138,21 @@ class Source:
         """
         organizations: dict[str, Organization] = dict(self._file.organizations)
         errors: list[ConfigError] = []
+        documents = _settled(self._file, self._documents)
         for key, found in self._file.organizations.items():
-            if key not in self._documents:
+            if key not in documents:
                 continue
             try:
-                organizations[key] = overridden(self._file, key, self._documents[key])
+                organizations[key] = overridden(self._file, key, documents[key])
             except ConfigErrors as error:
                 logger.error("the AI of organization %s stays off: %s", key, error)
                 errors.extend(error.errors)
                 organizations[key] = replace(found, ai=replace(found.ai, enabled=False))
+        for connection, key in twice(organizations):
+            told = f"connections.{connection}: another organization has a connection of this id"
+            errors.append(ConfigError(told, file=f"console settings of {key}"))
+            organizations[key] = self._file.organizations[key]
+            organizations[key] = replace(organizations[key], ai=replace(organizations[key].ai, enabled=False))
         if errors:
             self.problem = ConfigErrors(errors)
         return replace(self._file, organizations=organizations)

@@ -71,6 +71,11 @@ def read(path: Path) -> Document:
     return parse(content, str(path))
 
 
+def written(data: Any) -> str:
+    """Return plain data as YAML that reads back as the same; text that looks like something else is quoted."""
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=10_000)
+
+
 def parse(content: bytes, file: str) -> Document:
     """Read YAML from memory; `file` is the name in error messages."""
     if len(content) > SIZE_LIMIT:

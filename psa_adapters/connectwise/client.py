@@ -129,6 +129,7 @@ class Client:
             sleep=runtime.sleep,
             clock=runtime.clock,
             observe=runtime.observe,
+            reach=runtime.reach,
         )
         self._lock = threading.Lock()
         self._codebase = f"{options.codebase.strip('/')}/" if options.codebase else ""

@@ -21,18 +21,31 @@ class WebhookSchema(Schema):
     """How callbacks prove where they come from."""
 
     verify = Text(load_default="signature", validate=validate.OneOf(["signature"]))
-    secret = Secret(load_default=None, allow_none=True)
+    secret = Secret(
+        load_default=None, allow_none=True, metadata={"description": "Another one of ours, in the callback's URL"}
+    )
 
 
 class ConnectWiseSchema(Schema):
     """Credentials of one API member. https://developer.connectwise.com/Products/ConnectWise_PSA"""
 
-    url = Url(required=True)
-    company_id = Text(required=True, validate=FILLED)
-    public_key = Text(required=True, validate=FILLED)
-    private_key = Secret(required=True)
-    client_id = Text(required=True, validate=FILLED)
-    codebase = Text(load_default=None, allow_none=True, validate=CODEBASE)
+    url = Url(required=True, metadata={"description": "API address, such as https://api-na.myconnectwise.net"})
+    company_id = Text(
+        required=True,
+        validate=FILLED,
+        metadata={"description": "Company of the login page, as you type it there", "tenant": True},
+    )
+    public_key = Text(required=True, validate=FILLED, metadata={"description": "Of the API member's API key"})
+    private_key = Secret(required=True, metadata={"description": "Shown once, when the API key is made"})
+    client_id = Text(
+        required=True, validate=FILLED, metadata={"description": "Your own, from developer.connectwise.com"}
+    )
+    codebase = Text(
+        load_default=None,
+        allow_none=True,
+        validate=CODEBASE,
+        metadata={"description": "Part of the API's path; looked up when absent"},
+    )
     webhook = fields.Nested(WebhookSchema, load_default=lambda: {"verify": "signature", "secret": None})
 
 

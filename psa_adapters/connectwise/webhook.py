@@ -151,6 +151,7 @@ class Callbacks:
             sleep=runtime.sleep,
             clock=runtime.clock,
             observe=runtime.observe,
+            reach=runtime.reach,
         )
         self._ring = KeyRing(self._fetched, runtime.clock)
 

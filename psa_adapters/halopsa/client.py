@@ -43,6 +43,7 @@ class HaloClient:
             "sleep": runtime.sleep,
             "clock": runtime.clock,
             "observe": runtime.observe,
+            "reach": runtime.reach,
             "words": said,
         }
         per_minute = int(options["requests_per_minute"])

@@ -18,8 +18,12 @@ class WebhookOptions(Schema):
     class Meta:
         unknown = RAISE
 
-    username = Text(required=True, validate=validate.Length(min=1))
-    password = Secret(required=True)
+    username = Text(
+        required=True,
+        validate=validate.Length(min=1),
+        metadata={"description": "User name the webhook shows us; any of your own"},
+    )
+    password = Secret(required=True, metadata={"description": "Password the webhook shows us"})
     previous_password = Secret(load_default=None, allow_none=True)
 
 
@@ -38,11 +42,23 @@ class HaloOptions(Schema):
     class Meta:
         unknown = RAISE
 
-    url = Url(required=True)
-    auth_url = Url(load_default=None, allow_none=True)
-    tenant = Text(load_default=None, allow_none=True)
-    client_id = Text(required=True, validate=validate.Length(min=1))
-    client_secret = Secret(required=True)
+    url = Url(required=True, metadata={"description": "Address of your HaloPSA, https://acme.halopsa.com"})
+    auth_url = Url(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Authorisation server, where it is not beside the API"},
+    )
+    tenant = Text(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Tenant, where Integrations > HaloPSA API shows one", "tenant": True},
+    )
+    client_id = Text(
+        required=True,
+        validate=validate.Length(min=1),
+        metadata={"description": "Client ID of the API application made for the bridge"},
+    )
+    client_secret = Secret(required=True, metadata={"description": "Its secret, shown once when it is made"})
     scope = Text(
         load_default=DEFAULT_SCOPE,
         validate=validate.Regexp(

@@ -46,10 +46,14 @@ class KaseyaBMSSchema(Schema):
     company = Text(
         required=True,
         validate=validate.Length(min=1, error="must not be empty"),
-        metadata={"description": "Company name as My Settings shows it, spaces included"},
+        metadata={"description": "Company name as My Settings shows it, spaces included", "tenant": True},
     )
-    username = Text(required=True, validate=validate.Length(min=1, error="must not be empty"))
-    password = Secret(required=True)
+    username = Text(
+        required=True,
+        validate=validate.Length(min=1, error="must not be empty"),
+        metadata={"description": "User the bridge signs in as"},
+    )
+    password = Secret(required=True, metadata={"description": "Password of that user"})
     totp_secret = Secret(
         load_default=None, allow_none=True, metadata={"description": "Authenticator key of a user with MFA"}
     )

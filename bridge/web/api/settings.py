@@ -8,7 +8,7 @@ from typing import Any
 from flask import request
 from marshmallow import fields
 
-from bridge.amend import Stale, amend, document_of
+from bridge.amend import Stale, accounts_of, amend, document_of
 from bridge.errors import BridgeError, ConfigError, ConfigErrors
 from bridge.secrets import last_four
 from bridge.settings.model import Organization
@@ -77,7 +77,8 @@ def put_settings(call: Call) -> Answer:
 
 def reset_settings(call: Call) -> Answer:
     """Go back to the file."""
-    return _store(call.caller, call.caller.organization(call.path["organization"]), {})
+    organization = call.caller.organization(call.path["organization"])
+    return _store(call.caller, organization, accounts_of(call.caller.bridge, organization.id))
 
 
 def _store(caller: Caller, organization: Organization, document: Mapping[str, Any]) -> Answer:

@@ -168,7 +168,7 @@ def _page(organization: Organization, shown: Shown | None = None) -> str:
     document = document_of(bridge, organization.id).document
     in_file = bridge.source.file().organizations[organization.id].connections
     views = [
-        _view(organization, connection, marks, alarms, document, in_file[connection.id].enabled)
+        _view(organization, connection, marks, alarms, document, in_file.get(connection.id, connection).enabled)
         for connection in organization.connections.values()
     ]
     return render_template("settings/connections.html", organization=organization, views=views, found=shown)

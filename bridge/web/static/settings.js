@@ -29,23 +29,27 @@
       button.disabled = true;
       place.replaceChildren();
       if (busy) busy.textContent = "Asking. This can take some seconds.";
-      const line = document.createElement("p");
       try {
         const answer = await fetch(button.formAction, {
           method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "application/json" },
         });
-        const found = await answer.json();
-        const subject = document.createElement("b");
-        subject.textContent = `${found.subject}: `;
-        line.className = `flash ${{ ok: "good", warning: "warn" }[found.level] || "bad"}`;
-        line.append(subject, found.text);
+        const told = await answer.json();
+        for (const found of told.findings || [told]) {
+          const line = document.createElement("p");
+          const subject = document.createElement("b");
+          subject.textContent = `${found.subject}: `;
+          line.className = `flash ${{ ok: "good", warning: "warn" }[found.level] || "bad"}`;
+          line.append(subject, found.text);
+          place.append(line);
+        }
       } catch {
+        const line = document.createElement("p");
         line.className = "flash bad";
         line.textContent = "The test could not be made. Load the page again.";
+        place.replaceChildren(line);
       }
       if (busy) busy.textContent = "";
       button.disabled = false;
-      place.append(line);
     });
   }
 
