@@ -6,6 +6,7 @@ Lossless both ways, but for the hints and aliases of choices, which no reader of
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from bridge.model import (
@@ -113,6 +114,6 @@ def load_decision(data: Mapping[str, Any]) -> Decision:
         data["provider"],
         data["model"],
         data["fingerprint"],
-        Usage(*data["usage"]),
-        tuple(data["remarks"]),
+        Usage(*data["usage"][: len(fields(Usage))]),
+        tuple(data.get("remarks", ())),
     )

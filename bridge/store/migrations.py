@@ -7,6 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from bridge.errors import ConfigError
+from bridge.store.keepsake import keep
 from bridge.store.tables import (
     attempts,
     audit,
@@ -76,7 +77,10 @@ MIGRATIONS: tuple[Migration, ...] = (
 
 
 def migrate(engine: sa.Engine) -> None:
-    """Bring the database up to this version. Raises ConfigError where a newer version has written it."""
+    """Bring the database up to this version; a SQLite file that an older one has written is copied before.
+
+    Raises ConfigError where a newer version has written it, or where there is no room for the copy.
+    """
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             # A SELECT alone would not take the write lock, so two starting processes could both migrate.
@@ -90,6 +94,8 @@ def migrate(engine: sa.Engine) -> None:
                 f"the database was written by a newer version (schema {present}, this program knows "
                 f"{len(MIGRATIONS)}); upgrade the program or restore the backup made before the upgrade"
             )
+        if 0 < present < len(MIGRATIONS):
+            keep(engine, present, len(MIGRATIONS))
         for migration in MIGRATIONS[present:]:
             migration(connection)
         if present != len(MIGRATIONS):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from dataclasses import fields as fields_of
 from typing import Any
 
 from bridge.ai import Completion, Prompt
@@ -71,7 +72,9 @@ class Problem:
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> Problem:
         capability = Capability(data["capability"]) if data["capability"] else None
-        return cls(**{**data, "capability": capability})
+        # What a newer version has put in is left out, so that going back to this one is possible.
+        known = {field_.name: data[field_.name] for field_ in fields_of(cls) if field_.name in data}
+        return cls(**{**known, "capability": capability})
 
 
 @dataclass(frozen=True)
