@@ -150,6 +150,19 @@ class Bridge:
             lambda: ADAPTERS[connection.psa](connection.id, options, runtime),
         )
 
+    def untried(self, connection: Connection, typed: Mapping[str, str]) -> PSAAdapter:
+        """Build the adapter of a connection that is stored nowhere, for testing it; nothing is kept.
+
+        `typed` holds the secrets that were just typed, by their references.
+        """
+        known = TypedSecrets(typed, self.secrets)
+        options = known.resolve_block(ADAPTERS[connection.psa].schema, connection.options)
+        return ADAPTERS[connection.psa](connection.id, options, self._runtime(connection))
+
+    def _runtime(self, connection: Connection) -> Runtime:
+        limit = reach(self.settings) if connection.console else Reach.VENDOR
+        return Runtime(self.clock.sleep, self.clock.monotonic, self.clock.now, self.metrics.called, limit)
+
     def desk(self, connection_id: str) -> Desk | None:
         """Gather what handling this connection's tickets needs."""
         found = self.place(connection_id)
