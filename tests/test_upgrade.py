@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from bridge.app import ADAPTERS, PROVIDERS
 from bridge.errors import ConfigError
 from bridge.model import Capability, Category, Choice, Decision, Status, Usage
 from bridge.records import dump_decision, load_decision
 from bridge.rescue import AFTER, rescue
+from bridge.settings.load import load
 from bridge.simulator.stories import PLAIN
 from bridge.store import Store
 from bridge.store.engine import Durability, open_engine
@@ -221,3 +223,10 @@ def test_a_step_s_result_may_hold_what_this_version_does_not_know() -> None:
     assert Decided.load(newer) == decided
     older = {key: value for key, value in dump_decision(decision).items() if key != "remarks"}
     assert load_decision(older) == decision
+
+
+def test_the_configuration_of_an_older_version_still_reads() -> None:
+    """The sample sets every key there was."""
+    settings = load(SAMPLES / "bridge.yaml", adapters=ADAPTERS, providers=PROVIDERS, environ={})
+
+    assert [connection.psa for connection in settings.organizations["acme"].connections.values()] == list(ADAPTERS)
