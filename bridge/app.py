@@ -13,6 +13,7 @@ from typing import Any
 from bridge.ai import PROVIDERS, AIProvider, AIRuntime
 from bridge.ai.chain import Chain
 from bridge.asking import Asking, Budgeted
+from bridge.budgets import in_background
 from bridge.built import Built
 from bridge.chores import Chores
 from bridge.cleaning import clean
@@ -163,6 +164,10 @@ class Bridge:
         limit = reach(self.settings) if connection.console else Reach.VENDOR
         return Runtime(self.clock.sleep, self.clock.monotonic, self.clock.now, self.metrics.called, limit)
 
+    def adapters(self) -> Mapping[str, PSAAdapter]:
+        """Return the adapters in use in this process, by connection."""
+        return self._adapters.all()
+
     def desk(self, connection_id: str) -> Desk | None:
         """Gather what handling this connection's tickets needs."""
         found = self.place(connection_id)
@@ -258,7 +263,7 @@ class _Handler:
         self._bridge.handling.waiting(job, attempts, reason)
 
     def chore(self, name: str) -> None:
-        with during(name):
+        with during(name), in_background():
             self._bridge.chores.do(name)
 
     def due_chores(self) -> Sequence[str]:

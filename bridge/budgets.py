@@ -142,14 +142,18 @@ class HourlyBudget:
             held = self._held(bucket, now)
             held.rests_until = max(held.rests_until, now + seconds)
 
+    @property
+    def allowed(self) -> int:
+        """This process's calls per bucket and hour; 0: any number."""
+        return self._standing.share(self._per_hour) if self._per_hour else 0
+
     def use(self) -> Use:
         """Return how full the fullest bucket is."""
         with self._lock:
             now = self._clock()
             counts = {name: len(self._held(name, now).calls) for name in self._buckets}
-        allowed = self._standing.share(self._per_hour) if self._per_hour else 0
         fullest = max(counts, key=counts.__getitem__, default="")
-        return Use(fullest, counts.get(fullest, 0), allowed)
+        return Use(fullest, counts.get(fullest, 0), self.allowed)
 
     def _held(self, name: str, now: float) -> _Bucket:
         held = self._buckets.setdefault(name, _Bucket())
@@ -158,9 +162,9 @@ class HourlyBudget:
 
     def _room(self, held: _Bucket) -> float:
         """Return the instant from which one more call fits; 0 where it fits already."""
-        if not self._per_hour:
+        most = self.allowed
+        if not most:
             return 0.0
-        most = self._standing.share(self._per_hour)
         if _waits_its_turn.get():
             most = max(1, int(most * (1 - RESERVE)))
         return held.calls[-most] + HOUR + UNDERWAY if len(held.calls) >= most else 0.0

@@ -16,6 +16,11 @@ class Built(Generic[T]):
         self._built: dict[str, tuple[Any, T]] = {}
         self._lock = threading.Lock()
 
+    def all(self) -> dict[str, T]:
+        """Return what is built at the moment, by name."""
+        with self._lock:
+            return {name: built for name, (_made_from, built) in self._built.items()}
+
     def get(self, name: str, made_from: Any, build: Callable[[], T]) -> T:
         with self._lock:
             known = self._built.get(name)

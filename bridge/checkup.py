@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from bridge import sentiment_check
 from bridge.ai.prices import Tokens, cost_of
 from bridge.ai.providers import check_provider
+from bridge.budgets import in_background
 from bridge.errors import BridgeError, NotUsable
 from bridge.guards import active
 from bridge.model import Capability, Finding, Level
@@ -235,7 +236,8 @@ class Checkup:
             yield Finding(Level.OK, adapter.label, "credentials are there; not asked (--offline)")
             return
         try:
-            findings = adapter.check()
+            with in_background():
+                findings = adapter.check()
             yield from findings
             if all(finding.level is not Level.FAILED for finding in findings):
                 yield from self._sentiment(organization, adapter)

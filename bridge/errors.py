@@ -57,7 +57,7 @@ class TemporaryError(BridgeError):
 
 
 class Paused(TemporaryError):
-    """The AI is paused on purpose (a budget is used up); the run waits as long as it takes."""
+    """We pause on purpose (a budget of ours is used up); the run waits as long as it takes."""
 
 
 class PermanentError(BridgeError):

@@ -30,6 +30,11 @@ def measure(bridge: Bridge) -> bytes:
         resting[account.provider] = resting.get(account.provider, False) or account.state is not State.CLOSED
     for provider, is_open in resting.items():
         metrics.breaker.labels(provider).set(is_open)
+    metrics.hourly.clear()
+    for connection, adapter in bridge.adapters().items():
+        used = adapter.hourly_use()
+        if used is not None and bridge.settings.organization_of(connection):
+            metrics.hourly.labels(connection).set(used)
     return metrics.render()
 
 

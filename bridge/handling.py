@@ -207,7 +207,7 @@ def _retry(problem: Problem | None) -> dict[str, Any] | None:
     return {
         "reason": f"{problem.where}: {problem.hint}",
         "after": problem.retry_after,
-        "paused": False,
+        "paused": problem.paused,
         "partial": False,
     }
 

@@ -68,6 +68,10 @@ class Metrics:
             "psa_bridge_webhook_age_seconds", "Seconds since the last genuine webhook", ["connection"],
             registry=self.registry,
         )  # fmt: skip
+        self.hourly = Gauge(
+            "psa_bridge_hourly_calls_used_ratio", "Used part of the fullest hourly call budget", ["connection"],
+            registry=self.registry,
+        )  # fmt: skip
         self.acknowledged = Histogram(
             "psa_bridge_webhook_seconds", "Seconds until a webhook was answered", ["psa"],
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10), registry=self.registry,

@@ -122,6 +122,9 @@ class PSAAdapter(Protocol):
     def check(self) -> list[Finding]:
         """Try credentials, reads and the permission for each write, without changing anything."""
 
+    def hourly_use(self) -> float | None:
+        """Return how much of its fullest hourly call budget this process has used, 0 to 1; None without one."""
+
     def webhooks(self) -> list[Registration]:
         """List our webhooks at the PSA; NotSupported with the steps to do by hand."""
 

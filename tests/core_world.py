@@ -204,6 +204,9 @@ class FakePSA:
     def check(self) -> list[Finding]:
         return []
 
+    def hourly_use(self) -> float | None:
+        return None
+
     def webhooks(self) -> list[Registration]:
         raise NotSupported("webhooks", "by hand")
 

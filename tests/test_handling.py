@@ -237,6 +237,18 @@ def test_what_is_missing_for_now_is_asked_for_again(
     assert (retry["partial"], retry["paused"]) == (partial, paused)
 
 
+def test_a_budget_of_calls_is_waited_for_as_long_as_it_takes(office: Office) -> None:
+    used_up = Paused("PSA", "our own budget is used up", retry_after=1800)
+    office.psa.reading = used_up
+    assert [office.decide()["retry"][key] for key in ("paused", "after")] == [True, 1800]
+    office.psa.reading = None
+    decided = office.decide()
+    office.psa.reading = used_up
+    result = office.finish(decided)
+    assert [result["retry"][key] for key in ("paused", "after")] == [True, 1800]
+    assert office.psa.updates == []
+
+
 def test_a_repeat_keeps_what_is_decided(office: Office) -> None:
     office.ai = answering(CHOSE_BATTERY, [AWAY, CALM])
     first = office.decide()

@@ -181,6 +181,9 @@ class ConnectWise:
     def check(self) -> list[Finding]:
         return list(Health(self._client, self._lists, self._registrations).findings())
 
+    def hourly_use(self) -> float | None:
+        return None
+
     def webhooks(self) -> list[Registration]:
         return self._registrations.ours()
 

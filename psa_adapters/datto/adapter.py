@@ -247,6 +247,9 @@ class Datto:
     def check(self) -> list[Finding]:
         return self._checker.run()
 
+    def hourly_use(self) -> float | None:
+        return self._client.budget.use().part
+
     def webhooks(self) -> list[Registration]:
         return self._hooks.listed()
 

@@ -82,7 +82,12 @@ class Checker:
         if usage is None:
             return Finding(Level.WARNING, "log-in and API usage", "logged in; the API usage is not told")
         used, limit = usage
+        own = self._client.budget.use()
         detail = f"{used} of {limit} requests in the last hour, all integrations together"
+        if own.allowed:
+            detail += f"; {own.calls} of our {own.allowed} by this process"
+        if own.part >= WARN_USAGE:
+            return Finding(Level.WARNING, "log-in and API usage", f"{detail}; see `requests_per_hour`")
         if limit and used >= WARN_USAGE * limit:
             return Finding(
                 Level.WARNING, "log-in and API usage", f"{detail}; Autotask slows every call from 50 % on"

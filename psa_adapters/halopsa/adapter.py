@@ -131,6 +131,9 @@ class HaloPSA:
     def check(self) -> list[Finding]:
         return self._checks.run()
 
+    def hourly_use(self) -> float | None:
+        return None
+
     def webhooks(self) -> list[Registration]:
         return self._hooks.listed()
 

@@ -127,6 +127,9 @@ class KaseyaBMS:
             self._client, self._runtime, self._account, self._lists, self._types, self._webhooks
         ).findings()
 
+    def hourly_use(self) -> float | None:
+        return self._client.budget.use().part
+
     def webhooks(self) -> list[Registration]:
         return self._webhooks.registered()
 

@@ -18,6 +18,7 @@ from psa_adapters.kaseya_bms.wire import INT32_MAX, write_when
 
 NOWHERE = f"/v2/servicedesk/tickets/{INT32_MAX}"
 """The largest id the API can hold: the permission is judged, the ticket is not found."""
+WARN_USE = 0.75
 
 _ROLE = "in Admin > Security > Roles, the role of the API user"
 
@@ -56,6 +57,7 @@ class Checkup:
             self._reading("assignees", f"HR > Employees: View {_ROLE}", lambda: self._count(Field.OWNER)),
             self._reading("note type", f"Service Desk > Tickets: View {_ROLE}", self._note_type),
             self._webhook(),
+            self._calls(),
         ]
 
     def _login(self) -> Finding:
@@ -136,6 +138,12 @@ class Checkup:
     def _note_type(self) -> Finding:
         type_ = self._types.internal()
         return Finding(Level.OK, "note type", f"{type_.name or 'id'} {type_.id}, from {type_.source}".strip())
+
+    def _calls(self) -> Finding:
+        use = self._client.budget.use()
+        level = Level.WARNING if use.part >= WARN_USE else Level.OK
+        detail = f"{use.calls} of {use.allowed} of this process in the last hour at {use.bucket}"
+        return Finding(level, "busiest endpoint", detail)
 
     def _webhook(self) -> Finding:
         try:

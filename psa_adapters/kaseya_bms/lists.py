@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from bridge.errors import NotFound
 from bridge.model import Category, Choice, Field
 from psa_adapters.base import Runtime
 from psa_adapters.cache import Cache
-from psa_adapters.kaseya_bms.client import CALLS_PER_HOUR, Client
+from psa_adapters.kaseya_bms.client import Client
 from psa_adapters.kaseya_bms.wire import Record
 
 TTL = 900.0
@@ -35,6 +36,7 @@ class Lists:
     def __init__(self, client: Client, runtime: Runtime) -> None:
         self._client = client
         self._types = 0
+        self._below: dict[str, tuple[Choice, ...] | None] = {}
         self._cache = Cache(runtime.clock)
         self._loads: dict[Field, Callable[[], tuple[Choice, ...]]] = {
             Field.PRIORITY: self._load_priorities,
@@ -54,15 +56,17 @@ class Lists:
 
     def _categories_ttl(self, _found: tuple[Category, ...]) -> float:
         # There is one call per issue type, all in one hourly bucket: a big tenant is refreshed less often, so that
-        # at most two thirds of the bucket go to the cache.
-        return max(TTL, self._types * 3600.0 / (CALLS_PER_HOUR * 2 / 3))
+        # at most two thirds of this process's part go to the cache.
+        return max(TTL, self._types * 3600.0 / (self._client.budget.allowed * 2 / 3))
 
     def _load_categories(self) -> tuple[Category, ...]:
         rows = _active(self._client.get("/v2/system/issuetypes/lookup").rows)
         types = [choice for choice in map(_choice, rows) if choice]
         self._types = len(types)
         with ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="bms-types") as readers:
-            below = list(readers.map(self._load_subtypes, types))
+            reading = [readers.submit(copy_context().run, self._read_once, type_) for type_ in types]
+        below = [one.result() for one in reading]
+        self._below.clear()
         found: list[Category] = []
         for type_, subtypes in zip(types, below, strict=True):
             if subtypes is None:
@@ -71,6 +75,12 @@ class Lists:
             if not subtypes:
                 found.append(Category(type_))
         return tuple(found)
+
+    def _read_once(self, type_: Choice) -> tuple[Choice, ...] | None:
+        # A reading that the hour's calls do not suffice for is taken up again where it stopped.
+        if type_.id not in self._below:
+            self._below[type_.id] = self._load_subtypes(type_)
+        return self._below[type_.id]
 
     def _load_subtypes(self, type_: Choice) -> tuple[Choice, ...] | None:
         try:
