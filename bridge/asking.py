@@ -21,9 +21,9 @@ from bridge.ai.breaker import Breakers
 from bridge.ai.chain import Chain
 from bridge.ai.providers import build_provider
 from bridge.built import Built
-from bridge.errors import NotUsable, Paused
+from bridge.errors import BridgeError, NotUsable, Paused
 from bridge.metrics import Metrics
-from bridge.model import Capability
+from bridge.model import Capability, Spent
 from bridge.secrets import Secrets
 from bridge.settings.model import Organization, Provider, Settings
 from bridge.store import Store
@@ -144,14 +144,22 @@ class Budgeted:
     def complete(self, prompt: Prompt, *, max_tokens: int, privacy: Privacy = "default") -> Completion:
         """Ask; Paused while the budget is used up."""
         self._within_budget()
-        completion = self._chain.complete(prompt, max_tokens=max_tokens, privacy=privacy)
-        self._asking.metrics.used(self._organization.id, completion.provider, completion.usage)
+        try:
+            completion = self._chain.complete(prompt, max_tokens=max_tokens, privacy=privacy)
+        except BridgeError as error:
+            self._count(*error.spent)
+            raise
+        self._count(*completion.lost, Spent(completion.provider, completion.usage))
         self._asking.clear_alarms(*(f"ai:{kind}:{completion.provider}" for kind in ("quota", "key", "down")))
         return completion
 
     def outgoing(self, prompt: Prompt, *, max_tokens: int, privacy: Privacy = "default") -> Outgoing:
         """Return what `complete` would send first."""
         return self._chain.outgoing(prompt, max_tokens=max_tokens, privacy=privacy)
+
+    def _count(self, *spent: Spent) -> None:
+        for one in spent:
+            self._asking.metrics.used(self._organization.id, one.provider, one.usage)
 
     def _within_budget(self) -> None:
         limit = self._organization.ai.monthly_budget

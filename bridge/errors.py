@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+from bridge.model import Spent
+
 
 class ConfigError(Exception):
     """The configuration cannot be used. Raised at start-up only; exit status 2.
@@ -31,7 +35,13 @@ class BridgeError(Exception):
 
     def __init__(self, where: str, hint: str, *, status: int | None = None) -> None:
         self.where, self.hint, self.status = where, hint, status
+        self.spent: tuple[Spent, ...] = ()
         super().__init__(self._said())
+
+    def having_spent(self, *spent: Spent) -> Self:
+        """Add what was used before it went wrong, so that it is counted although there is no answer."""
+        self.spent = (*spent, *self.spent)
+        return self
 
     def _said(self) -> str:
         return f"{self.where}: {self.hint}" + (f" (HTTP {self.status})" if self.status else "")

@@ -34,12 +34,13 @@ class Handling:
     def decide(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
         """Decide; what an earlier try decided is kept."""
         ref = _ref(job)
+        tried = state.get("decided")
+        earlier = Decided.load(tried["decided"]) if tried else Decided()
         desk = self.desk(ref.connection)
         if desk is None:
-            return self._skip(job, Decided(skip="its connection is no longer configured"))
-        earlier = state.get("decided")
+            return self._skip(job, Decided(skip="its connection is no longer configured", lost=earlier.spent))
         decided = _guarded(
-            lambda: decide(desk, ref, Decided.load(earlier["decided"]) if earlier else None), _failed
+            lambda: decide(desk, ref, earlier), lambda problem: replace(earlier, problems=(problem,))
         )
         if decided.skip:
             return self._skip(job, decided)
@@ -123,10 +124,10 @@ class Handling:
         return {"decided": decided.dump(), "retry": None, "finished": True}
 
     def _record(self, job: Mapping[str, Any], facts: Facts, status: Status, reason: str, notes: list[str]) -> None:
-        decisions = facts.decided.decisions
-        usage = sum((decision.usage for decision in decisions), Usage())
+        spent = facts.decided.spent
+        usage = sum((one.usage for one in spent), Usage())
         record = {**facts.decided.dump(), **facts.acted.dump(), "notes": notes}
-        provider = ", ".join(dict.fromkeys(decision.provider for decision in decisions))
+        provider = ", ".join(dict.fromkeys(one.provider for one in spent))
         # The step raises where this process was taken for dead: the outcome is for the one that has its work.
         STANDING.check("the run log")
         # A power cut that takes the outcome takes the step's checkpoint after it too, and the step is repeated.
@@ -161,10 +162,6 @@ def _ref(job: Mapping[str, Any]) -> TicketRef:
 def _facts_ref(facts: Facts) -> TicketRef:
     connection, ticket = facts.run.split(":")[:2]
     return TicketRef(connection, ticket)
-
-
-def _failed(problem: Problem) -> Decided:
-    return Decided(problems=(problem,))
 
 
 def _guarded(step: Callable[[], Any], failed: Callable[[Problem], Any]) -> Any:

@@ -177,6 +177,14 @@ class Usage:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the answers of one provider used that decided nothing: refused, cut off or not usable."""
+
+    provider: str
+    usage: Usage
+
+
 @dataclass(frozen=True)
 class Decision:
     """What the AI said, checked. `category` None means "none fits"; `scores` are 1..5 by name."""

@@ -84,8 +84,11 @@ def load_plan(data: Mapping[str, Any]) -> Plan:
     )
 
 
+def dump_usage(usage: Usage) -> list[int | float | None]:
+    return [usage.input, usage.cached, usage.output, usage.calls, usage.cost]
+
+
 def dump_decision(decision: Decision) -> dict[str, Any]:
-    usage = decision.usage
     return {
         "capability": decision.capability.value,
         "category": dump_value(decision.category),
@@ -96,7 +99,7 @@ def dump_decision(decision: Decision) -> dict[str, Any]:
         "provider": decision.provider,
         "model": decision.model,
         "fingerprint": decision.fingerprint,
-        "usage": [usage.input, usage.cached, usage.output, usage.calls, usage.cost],
+        "usage": dump_usage(decision.usage),
         "remarks": list(decision.remarks),
     }
 

@@ -23,6 +23,7 @@ from bridge.errors import (
     TemporaryError,
     TooLong,
 )
+from bridge.model import Spent, Usage
 from tests.ai_helpers import Clock, question
 
 ASK = question()
@@ -284,6 +285,32 @@ def test_too_long_is_shortened_once_and_said(breakers: Breakers) -> None:
     answer = Chain([asked], breakers=breakers).complete(long, max_tokens=1)
     assert [prompt.user for prompt in asked.prompts] == [ASK.user, "short"]
     assert answer.remarks[0].startswith("The ticket's text was shortened")
+
+
+def test_what_was_used_in_vain_is_told_with_the_answer_and_with_the_error(breakers: Breakers) -> None:
+    def used(kind: type[BridgeError], provider: str, tokens: int) -> BridgeError:
+        return error(kind).having_spent(Spent(provider, Usage(tokens, 0, 1, 1, 0.5)))
+
+    def providers(*last: BridgeError) -> list[Scripted]:
+        too_long = [used(TooLong, "openai", 10), used(ContentRefused, "openai", 20)]
+        return [Scripted(errors=too_long), Scripted("anthropic", errors=list(last))]
+
+    short = replace(ASK, shorten=lambda: ASK)
+    answer = Chain(providers(), breakers=breakers).complete(short, max_tokens=1)
+    assert [(spent.provider, spent.usage.input) for spent in answer.lost] == [("openai", 10), ("openai", 20)]
+
+    with pytest.raises(TemporaryError) as caught:
+        Chain(providers(used(TemporaryError, "anthropic", 40)), breakers=breakers).complete(short, max_tokens=1)
+    assert [spent.usage.input for spent in caught.value.spent] == [10, 20, 40]
+
+
+def test_a_resting_account_tells_no_use_a_second_time(breakers: Breakers) -> None:
+    down = [error(TemporaryError).having_spent(Spent("openai", Usage(9, 0, 0, 1))) for _ in range(3)]
+    chain = Chain([Scripted(errors=down)], breakers=breakers)
+    for spent in (1, 1, 1, 0):
+        with pytest.raises(TemporaryError) as caught:
+            chain.complete(ASK, max_tokens=1)
+        assert len(caught.value.spent) == spent
 
 
 def test_still_too_long_is_not_shortened_again(breakers: Breakers) -> None:

@@ -83,7 +83,7 @@ NOUNS = ("bridge.model", "bridge.errors")
 EDGE = (*NOUNS, "bridge.http", "bridge.reach", "bridge.fields", "bridge")
 ALLOWED = {
     "bridge.model": (),
-    "bridge.errors": (),
+    "bridge.errors": ("bridge.model",),
     "bridge.reach": (),
     "bridge.plaintext": (),
     "bridge.htmltext": (),

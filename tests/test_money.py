@@ -76,6 +76,28 @@ def test_a_used_up_budget_pauses_the_ai_with_one_alarm_and_loses_no_ticket(runni
     assert running.bridge.store.alarms.all() == []
 
 
+def test_rejected_and_refused_answers_cost_money_too(running: Live) -> None:
+    prices = {"practice-stand-in": {"input": 1000.0, "output": 1000.0}}
+    use(running, **openai(running.world.ai.url, prices=prices, monthly_budget=0.5))
+    running.world.ai.scenario("not_json", times=1)
+    running.world.ai.scenario("refusal", times=1)
+
+    run, _view = running.handled(LAPTOP)
+
+    assert (run.status, run.provider, len(running.asked())) == (Status.FAILED, "openai", 2)
+    assert run.usage.cost is not None
+    assert run.usage.cost > 0.5
+    labels = {"organization": "northwind", "provider": "openai"}
+    counted = running.bridge.metrics.registry.get_sample_value("psa_bridge_cost_dollars_total", labels)
+    assert counted == pytest.approx(run.usage.cost)
+
+    second = running.psa.create_ticket(LAPTOP)
+    wait_for(lambda: (found := running.run_of(second)) is not None and found.status is Status.WAITING)
+    assert len(running.asked()) == 2, "the budget is used up"
+    use(running, **openai(running.world.ai.url, prices=prices))
+    assert running.finished(second).status is Status.APPLIED
+
+
 def test_no_money_at_the_provider_is_one_alarm_and_a_plain_error_note_and_is_not_retried(running: Live) -> None:
     use(running, **openai(running.world.ai.url))
     running.world.ai.scenario("openai_no_credit", times=0)

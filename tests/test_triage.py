@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +23,7 @@ from bridge.errors import (
     TemporaryError,
     ValueRejected,
 )
-from bridge.model import Capability, Change, Choice, Field, Mode, Taxonomy, Ticket
+from bridge.model import Capability, Change, Choice, Field, Mode, Spent, Taxonomy, Ticket, Usage
 from bridge.settings.model import (
     Categorization,
     ClientPolicy,
@@ -125,6 +126,31 @@ def test_a_second_unusable_answer_is_a_problem_and_no_third_try() -> None:
     assert known.decisions == ()
     assert known.problems[0].kind == "AnswerRejected"
     assert len(ai.asked) == 2
+
+
+def test_what_rejected_answers_used_is_kept_over_all_tries() -> None:
+    away = TemporaryError("ai", "away").having_spent(Spent("azure_openai", Usage(7, 0, 3, 1, 0.5)))
+    ai = answering(["nothing", "nothing", "nothing", away, CHOSE_BATTERY])
+    used = ai.usage
+    first = decided_by(ai, settings=SORTING_ONLY)
+    assert first.lost == (Spent("openai", used), Spent("openai", used))
+
+    stored = Decided.load(json.loads(json.dumps(first.dump())))
+    second = decided_by(ai, settings=SORTING_ONLY, earlier=stored)
+    assert [spent.provider for spent in second.lost] == ["openai"] * 3 + ["azure_openai"]
+    assert second.lost[-1].usage == Usage(7, 0, 3, 1, 0.5)
+
+    third = decided_by(ai, settings=SORTING_ONLY, earlier=Decided.load(second.dump()))
+    assert len(third.decisions) == 1
+    assert sum((spent.usage for spent in third.spent), Usage()) == Usage(407, 0, 43, 5, pytest.approx(0.504))
+
+
+def test_a_ticket_that_is_gone_at_the_second_try_has_still_cost_something() -> None:
+    ai = answering(sentiment=TemporaryError("ai", "away"))
+    first = decided_by(ai)
+    then = decided_by(ai, FakePSA(reading=NotFound("read", "deleted")), earlier=first)
+    assert then.skip
+    assert then.spent == (Spent("openai", ai.usage),)
 
 
 def test_a_repeat_asks_only_for_what_is_missing() -> None:

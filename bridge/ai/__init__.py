@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from bridge.model import Usage
+from bridge.model import Spent, Usage
 
 Privacy = str
 """What a client's rule allows: "default" as configured, "local" only provider `local`; anything else nothing."""
@@ -38,13 +38,17 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Completion:
-    """The answer text as it came, and who gave it. `remarks` go into the note."""
+    """The answer text as it came, and who gave it. `remarks` go into the note.
+
+    `lost` is what providers used that were asked before and could not answer; `usage` does not hold it.
+    """
 
     text: str
     provider: str
     model: str
     usage: Usage = field(default_factory=Usage)
     remarks: tuple[str, ...] = ()
+    lost: tuple[Spent, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class AIProvider(Protocol):
     """One configured provider of one organization. Raises TemporaryError or a PermanentError:
 
     AuthRejected, QuotaExhausted, ContentRefused, TooLong, NotFound (model), AnswerRejected (empty or cut off
-    after the larger second try).
+    after the larger second try). What was used nevertheless is in the error's `spent`.
     """
 
     name: str

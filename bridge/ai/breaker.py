@@ -1,15 +1,17 @@
 """Circuit breakers: an AI account that keeps failing is left alone for a while, then tried with one call.
 
 One breaker per account (provider, host, fingerprint of the key), shared by all chains that use the account.
+Processes tell each other which accounts to rest; see Rest.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from bridge.errors import AuthRejected, BridgeError, QuotaExhausted, TemporaryError
 
@@ -39,6 +41,46 @@ class BreakerState:
     why: str
 
 
+@dataclass(frozen=True)
+class Rest:
+    """An account that another process is to leave alone too, for `seconds`.
+
+    Only what the provider itself answered is told: a connection that fails may be one machine's own trouble, and
+    must not stop the others.
+    """
+
+    account: str
+    provider: str
+    kind: str
+    seconds: float
+    where: str
+    why: str
+    status: int
+
+    def dump(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    @classmethod
+    def load(cls, data: Mapping[str, Any], age: float) -> Rest | None:
+        """Read what was told `age` seconds ago; None where it is over."""
+        rest = cls(
+            str(data["account"]),
+            str(data["provider"]),
+            str(data["kind"]),
+            float(data["seconds"]) - age,
+            str(data["where"]),
+            str(data["why"]),
+            int(data["status"]),
+        )
+        return rest if rest.seconds > 0 and rest.kind in _ERRORS else None
+
+    def error(self) -> BridgeError:
+        return _ERRORS[self.kind](self.where, self.why, status=self.status)
+
+
+_ERRORS: Mapping[str, type[BridgeError]] = {"quota": QuotaExhausted, "key": AuthRejected, "down": TemporaryError}
+
+
 @dataclass
 class _Breaker:
     provider: str
@@ -47,6 +89,8 @@ class _Breaker:
     probing: bool = False
     alarmed: bool = False
     last: BridgeError | None = None
+    heard: bool = False
+    """Another process told this rest; it is not passed on."""
 
 
 @dataclass
@@ -98,6 +142,34 @@ class Breakers:
                 for account, breaker in sorted(self._known.items())
             ]
 
+    def resting(self) -> list[Rest]:
+        """Return the rests that other processes are to keep too."""
+        with self._lock:
+            now = self.clock()
+            return [
+                Rest(account, found.provider, _kind(last), until - now, last.where, last.hint, last.status)
+                for account, found in sorted(self._known.items())
+                if (until := found.until) is not None
+                and until > now
+                and not found.heard
+                and (last := found.last) is not None
+                and last.status is not None
+            ]
+
+    def heed(self, rests: Sequence[Rest]) -> None:
+        """Keep the rests that other processes tell now; where one is not told any more, try the account again."""
+        longest = {rest.account: rest for rest in sorted(rests, key=lambda rest: rest.seconds)}
+        with self._lock:
+            now = self.clock()
+            for account, rest in longest.items():
+                breaker = self._get(account, rest.provider)
+                if breaker.heard or breaker.until is None or breaker.until <= now:
+                    breaker.until, breaker.last, breaker.heard = now + rest.seconds, rest.error(), True
+                    breaker.failures = max(1, breaker.failures)
+            for account, breaker in self._known.items():
+                if breaker.heard and account not in longest and breaker.until is not None:
+                    breaker.until = min(breaker.until, now)
+
     def reset(self, account: str) -> None:
         """Forget an account's failures: the administrator says it works again."""
         with self._lock:
@@ -122,6 +194,7 @@ class Breakers:
         with self._lock:
             breaker = self._get(account, provider)
             breaker.failures, breaker.until, breaker.alarmed, breaker.last = 0, None, False, None
+            breaker.heard = False
 
     def _failed(self, account: str, provider: str, error: BridgeError) -> None:
         kind = _kind(error)
@@ -141,7 +214,7 @@ class Breakers:
             at_once = kind == "quota" or told_long or breaker.until is not None
             if not at_once and breaker.failures < self.threshold:
                 return
-            breaker.until = self.clock() + pause
+            breaker.until, breaker.heard = self.clock() + pause, False
             ring = not breaker.alarmed
             breaker.alarmed = True
         if ring:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from bridge.ai import AIProvider, Completion, Outgoing, Privacy, Prompt
 from bridge.ai.breaker import Breakers
 from bridge.errors import BridgeError, NotUsable, TemporaryError, TooLong
+from bridge.model import Spent
 
 Budget = Callable[[str], str]
 """Given a provider's name, returns why it may not be asked now, or "" if it may."""
@@ -36,6 +37,7 @@ class Chain:
         """Ask the first provider that can answer; `remarks` tell why it was not the first of all."""
         allowed = self._allowed(privacy)
         failures: list[tuple[AIProvider, BridgeError]] = []
+        lost: list[Spent] = []
         shortened = ""
         for provider in allowed:
             try:
@@ -44,17 +46,22 @@ class Chain:
                     raise NotUsable(provider.label, forbidden)
                 try:
                     completion = self._ask(provider, prompt, max_tokens)
-                except TooLong:
+                except TooLong as error:
                     if prompt.shorten is None:
                         raise
+                    lost += error.spent
                     prompt = replace(prompt.shorten(), shorten=None)
                     shortened = f"The ticket's text was shortened to fit {provider.label} {provider.model}."
                     completion = self._ask(provider, prompt, max_tokens)
             except BridgeError as error:
                 failures.append((provider, error))
+                lost += error.spent
                 continue
+            completion = replace(completion, lost=(*lost, *completion.lost))
             return _with_remarks(completion, provider, failures, shortened)
-        raise _most_useful(failures)
+        useful = _most_useful(failures)
+        useful.spent = tuple(lost)
+        raise useful
 
     def outgoing(self, prompt: Prompt, *, max_tokens: int, privacy: Privacy = "default") -> Outgoing:
         """Return what the first allowed provider would be sent."""

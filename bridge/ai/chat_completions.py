@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from bridge.ai import Prompt
 from bridge.ai.adaptation import AnswerForm, Shape, open_schema, schema_in_words
-from bridge.ai.client import Answer
+from bridge.ai.client import Answer, Used
 from bridge.ai.prices import Tokens
 from bridge.ai.tokens import estimate_tokens
 from bridge.errors import ContentRefused, PermanentError
@@ -100,7 +100,15 @@ class ChatCompletions:
         fallbacks = self.options.get("models")
         return {"provider": routing, **({"models": list(fallbacks)} if fallbacks else {})}
 
-    def read(self, where: str, answer: Any, prompt: Prompt) -> Answer:
+    def used(self, answer: Mapping[str, Any]) -> Used:
+        usage = answer.get("usage")
+        usage = usage if isinstance(usage, Mapping) else {}
+        cost = usage.get("cost") if self.provider == "openrouter" else None
+        return Used(
+            _tokens(usage), str(answer.get("model") or ""), float(cost) if isinstance(cost, int | float) else None
+        )
+
+    def read(self, where: str, answer: Mapping[str, Any], prompt: Prompt) -> Answer:
         choices = answer.get("choices")
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
             raise PermanentError(
@@ -115,17 +123,12 @@ class ChatCompletions:
             raise ContentRefused(
                 where, "the provider's content filter stopped the answer; please handle this ticket by hand"
             )
-        usage = answer.get("usage")
-        usage = usage if isinstance(usage, Mapping) else {}
-        tokens = _tokens(usage)
-        cost = usage.get("cost") if self.provider == "openrouter" else None
+        used = self.used(answer)
         return Answer(
             text=_text(message.get("content")),
-            model=str(answer.get("model") or ""),
-            tokens=tokens,
+            used=used,
             cut_off=choice.get("finish_reason") == "length",
-            cost=float(cost) if isinstance(cost, int | float) else None,
-            remarks=self._remarks(prompt, tokens),
+            remarks=self._remarks(prompt, used.tokens),
         )
 
     def _remarks(self, prompt: Prompt, tokens: Tokens) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -14,8 +14,8 @@ from bridge.ai.adaptation import Adaptations, AnswerForm, ParameterRefusedError,
 from bridge.ai.errors_map import error_in
 from bridge.ai.prices import Tokens, cost_of
 from bridge.errors import AnswerRejected, BridgeError, PermanentError, TemporaryError
-from bridge.http import Http, Limits
-from bridge.model import Usage
+from bridge.http import Http, Limits, Reply
+from bridge.model import Spent, Usage
 from bridge.reach import Reach
 
 MAX_ADAPTATIONS = 6
@@ -27,15 +27,22 @@ ECHO_WORDS = 5
 
 
 @dataclass(frozen=True)
+class Used:
+    """What an answer says it used, and which model gave it. `cost` only where the provider itself told it."""
+
+    tokens: Tokens
+    model: str = ""
+    cost: float | None = None
+
+
+@dataclass(frozen=True)
 class Answer:
-    """One answer as the wire format reads it. `cost` only where the provider itself told it."""
+    """One answer as the wire format reads it."""
 
     text: str
-    model: str
-    tokens: Tokens
+    used: Used
     cut_off: bool = False
-    cost: float | None = None
-    remarks: tuple[str, ...] = field(default=())
+    remarks: tuple[str, ...] = ()
 
 
 class WireFormat(Protocol):
@@ -54,7 +61,10 @@ class WireFormat(Protocol):
     def body(self, prompt: Prompt, max_tokens: int, shape: Shape) -> dict[str, Any]:
         """Return the request for one prompt."""
 
-    def read(self, where: str, answer: Any, prompt: Prompt) -> Answer:
+    def used(self, answer: Mapping[str, Any]) -> Used:
+        """Read the counters of a 2xx body, whatever else is in it."""
+
+    def read(self, where: str, answer: Mapping[str, Any], prompt: Prompt) -> Answer:
         """Read a 2xx body; raise ContentRefused, TooLong or AnswerRejected for what it says inside."""
 
 
@@ -84,7 +94,7 @@ class Provider:
             base_url=self._base_url,
             reach=_reach(config),
             headers=self._headers,
-            judge=error_in,
+            judge=self._judge,
             limits=Limits(concurrency=AT_ONCE_LOCAL if preset.key == "local" else AT_ONCE),
             read_timeout=float(config.timeout_seconds or preset.timeout_seconds),
             sleep=runtime.sleep,
@@ -96,28 +106,27 @@ class Provider:
         """Ask; once more with a larger limit where the answer was empty or cut off."""
         first = self._ask(prompt, max_tokens)
         if first.text.strip() and not first.cut_off:
-            return self._completion(first, self._usage(first))
+            return self._completion(first, self._usage(first.used))
         # An empty answer means that hidden reasoning used up the limit, a cut-off one that little was missing.
         larger = max_tokens * (2 if first.text.strip() else 4)
         what = "empty" if not first.text.strip() else "cut off"
         remark = f"The answer was {what} at {max_tokens} tokens; asked once more with {larger}."
         try:
             second = self._ask(prompt, larger)
-        except ParameterRefusedError:
-            raise
-        except PermanentError as error:
+        except BridgeError as error:
             if type(error) is not PermanentError:
+                error.having_spent(Spent(self.name, self._usage(first.used)))
                 raise
             raise AnswerRejected(
                 self._where, f"the answer was {what} at {max_tokens} tokens and the model allows no more"
-            ) from None
+            ).having_spent(Spent(self.name, self._usage(first.used))) from None
+        usage = self._usage(first.used) + self._usage(second.used)
         if not second.text.strip() or second.cut_off:
             raise AnswerRejected(
                 self._where,
                 f"the answer was empty or cut off at {max_tokens} and again at {larger} tokens; raise the "
                 "max_tokens variable or lower the model's reasoning effort",
-            )
-        usage = self._usage(first) + self._usage(second)
+            ).having_spent(Spent(self.name, usage))
         return self._completion(second, usage, remark)
 
     def outgoing(self, prompt: Prompt, *, max_tokens: int) -> Outgoing:
@@ -176,20 +185,37 @@ class Provider:
                     "answered with something that is not JSON (a proxy or a login page? wrong base URL?)",
                     status=reply.status,
                 )
-            return self._wire.read(self._where, parsed, prompt)
+            try:
+                return self._wire.read(self._where, parsed, prompt)
+            except BridgeError as error:
+                error.having_spent(*self._spent(parsed))
+                raise
         except BridgeError as error:
             raise without_secrets(error, prompt, self._config.api_key or "") from None
 
-    def _usage(self, answer: Answer) -> Usage:
-        cost = answer.cost
+    def _judge(self, where: str, reply: Reply) -> BridgeError | None:
+        error = error_in(where, reply)
+        # OpenRouter tells errors of a model's host inside HTTP 200, with what was used until then.
+        return error.having_spent(*self._spent(reply.json())) if error and reply.ok else error
+
+    def _spent(self, body: Any) -> tuple[Spent, ...]:
+        if not isinstance(body, Mapping):
+            return ()
+        used = self._wire.used(body)
+        return (Spent(self.name, self._usage(used)),) if used.tokens.input or used.tokens.output else ()
+
+    def _usage(self, used: Used) -> Usage:
+        cost = used.cost
         if self.name == "local":
             cost = 0.0
         elif cost is None:
-            cost = cost_of(self.name, (answer.model, self.model), answer.tokens, self._config.prices)
-        return Usage(answer.tokens.input, answer.tokens.cached, answer.tokens.output, 1, cost)
+            cost = cost_of(self.name, (used.model, self.model), used.tokens, self._config.prices)
+        return Usage(used.tokens.input, used.tokens.cached, used.tokens.output, 1, cost)
 
     def _completion(self, answer: Answer, usage: Usage, *remarks: str) -> Completion:
-        return Completion(answer.text, self.name, answer.model or self.model, usage, (*remarks, *answer.remarks))
+        return Completion(
+            answer.text, self.name, answer.used.model or self.model, usage, (*remarks, *answer.remarks)
+        )
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
@@ -214,7 +240,7 @@ def without_secrets(error: BridgeError, prompt: Prompt, key: str) -> BridgeError
         again = ParameterRefusedError(error.where, told, status=error.status, parameter=error.parameter)
     else:
         again = type(error)(error.where, told, status=error.status)
-    return again
+    return again.having_spent(*error.spent)
 
 
 def echoes(text: str, source: str) -> bool:

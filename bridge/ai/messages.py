@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from bridge.ai import Prompt
 from bridge.ai.adaptation import AnswerForm, Shape, open_schema, schema_in_words
 from bridge.ai.chat_completions import count, feedback_messages
-from bridge.ai.client import Answer
+from bridge.ai.client import Answer, Used
 from bridge.ai.prices import Tokens
 from bridge.errors import ContentRefused, PermanentError, TooLong
 
@@ -58,7 +58,11 @@ class Messages:
             output["format"] = {"type": "json_schema", "schema": schema}
         return output
 
-    def read(self, where: str, answer: Any, prompt: Prompt) -> Answer:
+    def used(self, answer: Mapping[str, Any]) -> Used:
+        usage = answer.get("usage")
+        return Used(_tokens(usage if isinstance(usage, Mapping) else {}), str(answer.get("model") or ""))
+
+    def read(self, where: str, answer: Mapping[str, Any], prompt: Prompt) -> Answer:
         content = answer.get("content")
         if answer.get("type") != "message" or not isinstance(content, list):
             raise PermanentError(where, "the answer is not a message; something other than Anthropic answered")
@@ -71,15 +75,13 @@ class Messages:
             )
         if reason == "model_context_window_exceeded":
             raise TooLong(where, "the ticket and the category list do not fit this model's context")
-        usage = answer.get("usage")
         return Answer(
             text="".join(
                 str(block.get("text") or "")
                 for block in content
                 if isinstance(block, Mapping) and block.get("type") == "text"
             ),
-            model=str(answer.get("model") or ""),
-            tokens=_tokens(usage if isinstance(usage, Mapping) else {}),
+            used=self.used(answer),
             cut_off=reason == "max_tokens",
         )
 

@@ -23,10 +23,22 @@ from bridge.answer import (
 )
 from bridge.errors import AnswerRejected, AuthRejected, BridgeError, NotFound, Paused, TemporaryError
 from bridge.guards import guard
-from bridge.model import Capability, Category, Choice, Decision, Field, Taxonomy, Ticket, TicketRef, Value
+from bridge.model import (
+    Capability,
+    Category,
+    Choice,
+    Decision,
+    Field,
+    Spent,
+    Taxonomy,
+    Ticket,
+    TicketRef,
+    Usage,
+    Value,
+)
 from bridge.policy import fields_needed
 from bridge.prompts import Rendered
-from bridge.records import dump_decision, dump_value, load_decision, load_value
+from bridge.records import dump_decision, dump_usage, dump_value, load_decision, load_value
 from bridge.settings.model import Organization
 from bridge.triage.desk import Desk
 from bridge.triage.menu import Menus
@@ -52,6 +64,8 @@ class Problem:
     retry_after: float | None = None
     status: int | None = None
     kind: str = ""
+    spent: tuple[Spent, ...] = ()
+    """What was used in vain; kept in Decided.lost, beyond the problem's own life."""
 
     @classmethod
     def of(cls, error: BridgeError, capability: Capability | None = None) -> Problem:
@@ -64,10 +78,12 @@ class Problem:
             error.retry_after if isinstance(error, TemporaryError) else None,
             error.status,
             type(error).__name__,
+            error.spent,
         )
 
     def dump(self) -> dict[str, Any]:
-        return {**vars(self), "capability": self.capability.value if self.capability else None}
+        told = {name: value for name, value in vars(self).items() if name != "spent"}
+        return {**told, "capability": self.capability.value if self.capability else None}
 
     @classmethod
     def load(cls, data: Mapping[str, Any]) -> Problem:
@@ -81,7 +97,8 @@ class Problem:
 class Decided:
     """What is known after asking. `seen` is what the ticket held; `problems` name what is still missing.
 
-    `client` is the id of the ticket's company, so that what is kept about one client can be found.
+    `client` is the id of the ticket's company, so that what is kept about one client can be found. `lost` is what
+    was used for answers that decided nothing, in all tries.
     """
 
     number: str = ""
@@ -93,6 +110,12 @@ class Decided:
     not_run: Mapping[Capability, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     client: str = ""
+    lost: tuple[Spent, ...] = ()
+
+    @property
+    def spent(self) -> tuple[Spent, ...]:
+        """Return all that was used, decisions first."""
+        return (*(Spent(decision.provider, decision.usage) for decision in self.decisions), *self.lost)
 
     def dump(self) -> dict[str, Any]:
         return {
@@ -105,6 +128,7 @@ class Decided:
             "problems": [problem.dump() for problem in self.problems],
             "not_run": {capability.value: why for capability, why in self.not_run.items()},
             "warnings": list(self.warnings),
+            "lost": [[spent.provider, *dump_usage(spent.usage)] for spent in self.lost],
         }
 
     @classmethod
@@ -118,8 +142,9 @@ class Decided:
             tuple(Problem.load(problem) for problem in data["problems"]),
             {Capability(name): why for name, why in data["not_run"].items()},
             tuple(data["warnings"]),
-            # A job that an earlier version left has none.
+            # A job that an earlier version left has neither.
             data.get("client", ""),
+            tuple(Spent(provider, Usage(*usage)) for provider, *usage in data.get("lost", ())),
         )
 
 
@@ -136,22 +161,26 @@ class Question:
 
 def decide(desk: Desk, ref: TicketRef, earlier: Decided | None = None) -> Decided:
     """Decide on one ticket; `earlier` holds the decisions a previous try already has, which are kept."""
+    before = earlier.spent if earlier else ()
     try:
         ticket = desk.adapter.get_ticket(ref)
     except NotFound as error:
-        return Decided(skip=f"the PSA has no such service ticket (any more): {error.hint}")
+        return Decided(skip=f"the PSA has no such service ticket (any more): {error.hint}", lost=before)
     except BridgeError as error:
         return replace(earlier or Decided(), problems=(Problem.of(error),))
     organization = desk.organization.for_client(ticket.company)
     guarded = guard(organization, desk.connection, ticket, desk.adapter.scope_name)
     client = ticket.company.id if ticket.company else ""
     if guarded.skip:
-        return Decided(ticket.number, ticket.url, guarded.skip, not_run=guarded.why_not, client=client)
+        return Decided(
+            ticket.number, ticket.url, guarded.skip, not_run=guarded.why_not, client=client, lost=before
+        )
     have = {decision.capability: decision for decision in (earlier.decisions if earlier else ())}
     missing = [capability for capability in guarded.capabilities if capability not in have]
     asked = _ask_all(desk, organization, ticket, missing)
     decisions = [*have.values(), *(result for result in asked if isinstance(result, Decision))]
     decisions.sort(key=lambda decision: list(Capability).index(decision.capability))
+    problems = tuple(result for result in asked if isinstance(result, Problem))
     return Decided(
         ticket.number,
         ticket.url,
@@ -159,10 +188,11 @@ def decide(desk: Desk, ref: TicketRef, earlier: Decided | None = None) -> Decide
         seen={field_: ticket.value(field_) for field_ in desk.adapter.writes}
         | dict(earlier.seen if earlier else {}),
         decisions=tuple(decisions),
-        problems=tuple(result for result in asked if isinstance(result, Problem)),
+        problems=problems,
         not_run=guarded.why_not,
         warnings=_warnings(organization, guarded.capabilities),
         client=client,
+        lost=(*(earlier.lost if earlier else ()), *(spent for problem in problems for spent in problem.spent)),
     )
 
 
@@ -199,14 +229,25 @@ def put(desk: Desk, organization: Organization, ticket: Ticket, question: Questi
     """Ask one question; an unusable answer is sent back once with what was wrong with it."""
     asker = desk.asker(organization, question.capability)
     privacy = organization.rule_for(ticket.company).ai.value
-    first = asker.complete(question.prompt, max_tokens=question.max_tokens, privacy=privacy)
+    first = _counted(asker.complete(question.prompt, max_tokens=question.max_tokens, privacy=privacy))
     try:
         return question.read(first.text, first)
     except AnswerRejected as rejected:
         logger.info("%s: answer rejected, asking once more: %s", ticket.ref, rejected.hint)
         again = replace(question.prompt, feedback=(first.text, rejected.hint))
-    second = asker.complete(again, max_tokens=question.max_tokens, privacy=privacy)
-    return question.read(second.text, replace(second, usage=first.usage + second.usage))
+    spent = [Spent(first.provider, first.usage)]
+    try:
+        second = _counted(asker.complete(again, max_tokens=question.max_tokens, privacy=privacy))
+        spent.append(Spent(second.provider, second.usage))
+        return question.read(second.text, replace(second, usage=first.usage + second.usage))
+    except BridgeError as error:
+        error.having_spent(*spent)
+        raise
+
+
+def _counted(completion: Completion) -> Completion:
+    """Return the completion with what providers before it used as part of its usage."""
+    return replace(completion, usage=sum((lost.usage for lost in completion.lost), completion.usage), lost=())
 
 
 def compose(desk: Desk, organization: Organization, ticket: Ticket, capability: Capability) -> Question:

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from bridge.ai import PROVIDERS
+from bridge.ai import PROVIDERS, Price
 from bridge.ai.adaptation import Adaptations
 from bridge.ai.providers import check_provider
 from bridge.answer_text import extract_json
@@ -174,9 +174,18 @@ class TestEveryProvider:
 
     def test_an_answer_that_stays_unfinished_is_rejected(self, ai: PracticeAI, kind: str) -> None:
         ai.scenario("length_empty", 0)
-        with pytest.raises(AnswerRejected, match="max_tokens"):
+        with pytest.raises(AnswerRejected, match="max_tokens") as caught:
             provider(ai, kind).complete(question(), max_tokens=1000)
         assert len(ai.questions()) == 2
+        [spent] = caught.value.spent
+        assert (spent.provider, spent.usage.calls, spent.usage.output) == (kind.split()[0], 2, 8000)
+
+    def test_what_a_cut_off_answer_used_is_told_when_the_second_try_fails(self, ai: PracticeAI, kind: str) -> None:
+        ai.scenario("cut_off")
+        ai.scenario("html_502", 0)
+        with pytest.raises(TemporaryError) as caught:
+            provider(ai, kind).complete(question(), max_tokens=1000)
+        assert [spent.usage.calls for spent in caught.value.spent] == [1]
 
     @pytest.mark.parametrize("name", ["fenced", "chatty", "think_prefix", "byte_order_mark", "thinking_first"])
     def test_what_stands_around_the_answer_is_taken_off(self, ai: PracticeAI, kind: str, name: str) -> None:
@@ -194,9 +203,14 @@ class TestEveryProvider:
     @pytest.mark.parametrize("name", ["refusal", "filtered_answer"])
     def test_a_refusal_is_final(self, ai: PracticeAI, kind: str, name: str) -> None:
         ai.scenario(name, 0)
-        with pytest.raises(ContentRefused, match="by hand"):
-            provider(ai, kind).complete(question(), max_tokens=4000)
+        prices = {"practice-stand-in": Price(1.0, 1.0)}
+        with pytest.raises(ContentRefused, match="by hand") as caught:
+            provider(ai, kind, prices=prices).complete(question(), max_tokens=4000)
         assert len(ai.questions()) == 1
+        [spent] = caught.value.spent
+        assert spent.usage.input > 0
+        assert spent.usage.cost is not None
+        assert (spent.usage.cost > 0) is (kind != "local")
 
     def test_a_schema_that_is_refused_is_asked_in_words(self, ai: PracticeAI, kind: str) -> None:
         ai.scenario("refuses_json_schema", 0)
