@@ -91,6 +91,7 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
                 "why": "91 % sure",
                 "capability": "categorization",
                 "did": "category set to Printing / Paper jam, was Unsorted (91 % sure)",
+                "named": "category Printing / Paper jam",
                 "headline": True,
             }
         ],
@@ -102,6 +103,7 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
                 "why": "urgency 4 is above 3",
                 "capability": "sentiment",
                 "did": "priority raised to High",
+                "named": "priority High",
                 "headline": True,
             }
         ],
@@ -113,6 +115,7 @@ _SAMPLES: Mapping[str, Mapping[str, Any]] = {
                 "why": "your PSA changed it itself with this update",
                 "capability": "sentiment",
                 "did": "status set to Assigned",
+                "named": "status Assigned",
             }
         ],
         "signals": ["urgent", "several people affected"],

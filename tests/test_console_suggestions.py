@@ -155,7 +155,7 @@ def test_when_the_psa_is_away_the_offer_stays_open(console: Site, monkeypatch: p
     desk = console.bridge.desk(console.connection())
     assert desk is not None
 
-    def away(*_args: object) -> None:
+    def away(*_args: object, **_more: object) -> None:
         raise TemporaryError("ConnectWise PSA", "does not answer")
 
     monkeypatch.setattr(type(desk.adapter), "get_ticket", away)

@@ -17,7 +17,7 @@ from bridge.errors import (
     TemporaryError,
     ValueRejected,
 )
-from bridge.model import Capability, Field, Mode, Status
+from bridge.model import Capability, Choice, Field, Mode, Status, Taxonomy
 from bridge.prompts import Prompts
 from bridge.settings.model import AI, Categorization, Organization, Overwrite, Sentiment
 from bridge.triage import Acted, Facts, act, decide, report
@@ -158,6 +158,21 @@ Top up or raise the limit at the AI provider, then retry the run.
 Why (categorization): "battery"
 {END}"""
     )
+
+
+def test_one_cause_that_stopped_both_capabilities_is_told_once() -> None:
+    _status, [(_key, text)] = told(None, answering(NO_CREDIT, NO_CREDIT))
+    assert text.count("no credit left") == 1
+    assert "- Category and sentiment could not be decided: OpenAI: no credit left. Top up" in text
+
+
+def test_a_value_that_names_its_field_is_not_named_twice() -> None:
+    choices = tuple(Choice(str(number), f"Priority {number}") for number in (4, 3, 2, 1))
+    psa = FakePSA(now=ticket(values={Field.PRIORITY: choices[1]}))
+    psa.taxonomy = Taxonomy(psa.taxonomy.categories, {**psa.taxonomy.choices, Field.PRIORITY: choices})
+    text = note(psa, answering(sentiment=ANGRY))
+    assert text.startswith("AI triage: priority raised to Priority 1 (angry customer); category set")
+    assert "- Because sentiment 5 is above 3: Priority 1 (was Priority 3)." in text
 
 
 def test_where_nothing_could_be_decided_there_is_one_error_note() -> None:

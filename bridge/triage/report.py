@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.errors import PermanentError
@@ -130,7 +130,7 @@ def error_text(desk: Desk, facts: Facts, key: str, capabilities: Collection[Capa
         desk,
         "error_note.md.j2",
         {
-            "problems": [_problem_line(p) for p in facts.problems if p.capability is None or p.capability in about]
+            "problems": _told_problems(p for p in facts.problems if p.capability is None or p.capability in about)
             + [
                 {"what": f"{left.field.value} was not changed", "why": left.why, "advice": ""}
                 for left in facts.acted.refused
@@ -156,9 +156,9 @@ def _note(desk: Desk, facts: Facts, part: _Part, key: str) -> str:
         "derived": [_change(change) for change in facts.acted.derived if change.field in part.fields],
         "left_alone": [_left(left) for left in _unique(plan.left_alone, part)],
         "refused": [_left(left) for left in facts.acted.refused if part.holds(left)],
-        "problems": [
-            _problem_line(p) for p in facts.problems if report_errors and p.capability in part.capabilities
-        ],
+        "problems": _told_problems(
+            p for p in facts.problems if report_errors and p.capability in part.capabilities
+        ),
         "signals": [word for decision in decisions for word in _signals(desk, decision)],
         "suggestion_url": Ours(facts.suggestion_url) if suggested else "",
         "cannot_hold": _cannot_hold(desk, decisions),
@@ -218,7 +218,14 @@ def _change(change: Change) -> dict[str, str]:
         "why": change.why,
         "capability": change.capability.value,
         "did": _did(change),
+        "named": _named(change),
     }
+
+
+def _named(change: Change) -> str:
+    """Name the field before its new value, unless the value does: "Priority 1 - Critical"."""
+    after = name_of(change.after)
+    return after if after.casefold().startswith(change.field.value) else f"{change.field.value} {after}"
 
 
 def _did(change: Change) -> str:
@@ -268,9 +275,20 @@ ADVICE = {
 }
 
 
-def _problem_line(problem: Problem) -> dict[str, str]:
-    what = (
-        LABELS[problem.capability] + " could not be decided" if problem.capability else "The PSA did not take it"
-    )
-    advice = "It was tried repeatedly." if problem.temporary else ADVICE.get(problem.kind, "")
-    return {"what": what, "why": f"{problem.where}: {problem.hint}", "advice": advice}
+def _told_problems(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    """Return problems for the template; one that stopped several capabilities is told once."""
+    told: dict[tuple[str, str, bool, str], list[str]] = {}
+    for problem in problems:
+        cause = problem.where, problem.hint, problem.temporary, problem.kind
+        told.setdefault(cause, []).append(LABELS[problem.capability] if problem.capability else "")
+    lines = []
+    for (where, hint, temporary, kind), labels in told.items():
+        stopped = " and ".join(filter(None, labels)).capitalize()
+        lines.append(
+            {
+                "what": f"{stopped} could not be decided" if stopped else "The PSA did not take it",
+                "why": f"{where}: {hint}",
+                "advice": "It was tried repeatedly." if temporary else ADVICE.get(kind, ""),
+            }
+        )
+    return lines
