@@ -85,7 +85,7 @@ def test_the_scores_have_the_words_of_the_note_and_what_the_psa_changed_itself_i
         "Sentiment 3 of 5, neutral ; acts above 3", "Urgency 5 of 5; not acted on", "Impact 1 of 5; not acted on",
     ]  # fmt: skip
     assert not page.select(".scores .over")
-    (card,) = [card for card in page.select("section.card") if "Changed along by" in card.get_text()]
+    (card,) = [card for card in page.select("section.card") if "Also changed by" in card.get_text()]
     assert "Low" in card.get_text()
     assert "ConnectWise PSA changed it itself" in card.get_text()
 
