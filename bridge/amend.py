@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from bridge import key_homes
 from bridge.app import Bridge
 from bridge.errors import ConfigError, ConfigErrors, PermanentError
 from bridge.settings.console_connections import identity, made, references, settled
@@ -54,9 +55,11 @@ def amend(
     ConfigErrors where the settings would not fit with it; Stale where somebody else was faster. An empty document
     is the file again. `accounts`: the PSA accounts made in the console may change; else they must stay.
     """
-    overridden(bridge.source.file(), organization, document)
+    wanted = overridden(bridge.source.file(), organization, document)
     before = document_of(bridge, organization)
     refuse(bridge, organization, document, accounts=accounts)
+    # Before it is stored: of two people at once, the key stays with the first.
+    key_homes.bind(bridge, wanted)
     revision = bridge.store.overrides.set_if(organization, document, by, seen=seen)
     if revision is None:
         raise Stale("settings", "they were changed meanwhile")
@@ -69,21 +72,12 @@ def amend(
 def refuse(bridge: Bridge, organization: str, document: Mapping[str, Any], *, accounts: bool = False) -> None:
     """Raise ConfigErrors where a document may not follow the stored one, though it is right by itself."""
     before = document_of(bridge, organization).document
-    wrong = _strayed(before, document) or _moved(bridge, organization, before, document, accounts=accounts)
+    wanted = overridden(bridge.source.file(), organization, document)
+    wrong = [f"{one}.api_key: {key_homes.TOLD}" for one in key_homes.strayed(bridge, organization, wanted)]
+    moved = _moved(bridge, organization, before, document, accounts=accounts)
+    wrong += [moved] if moved else []
     if wrong:
-        raise ConfigErrors([ConfigError(wrong, file=f"console settings of {organization}")])
-
-
-def _strayed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """Say where a stored key would go to an address that was not its own; empty where nowhere."""
-    homes = {provider.get("api_key"): provider.get("base_url") for provider in _providers(before)}
-    for provider in _providers(after):
-        key, address = provider.get("api_key"), provider.get("base_url")
-        if key is not None and address is not None and key in homes and homes[key] != address:
-            return (
-                "ai.base_url: a stored key does not go to another address; store the key anew under another name"
-            )
-    return ""
+        raise ConfigErrors([ConfigError(one, file=f"console settings of {organization}") for one in wrong])
 
 
 def _moved(
@@ -109,14 +103,6 @@ def _moved(
         if known is not None and references(known) & references(entries):
             return f"{where}: a stored secret does not go to another account or address; type the secrets anew"
     return ""
-
-
-def _providers(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    ai = document.get("ai")
-    if not isinstance(ai, Mapping):
-        return []
-    fallbacks = ai.get("fallbacks")
-    return [ai, *(one for one in (fallbacks if isinstance(fallbacks, list) else []) if isinstance(one, Mapping))]
 
 
 def switch(bridge: Bridge, organization: str, connection: str, by: str, *, enabled: bool) -> None:

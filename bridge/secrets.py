@@ -44,6 +44,8 @@ class VaultStore(Protocol):
 
     def put(self, name: str, token: bytes) -> None: ...
 
+    def exchange(self, name: str, before: bytes, after: bytes) -> bool: ...
+
     def delete(self, name: str) -> bool: ...
 
     def list(self) -> list[str]: ...
@@ -60,6 +62,12 @@ class MemoryVault:
 
     def put(self, name: str, token: bytes) -> None:
         self.tokens[name] = token
+
+    def exchange(self, name: str, before: bytes, after: bytes) -> bool:
+        if self.tokens.get(name) != before:
+            return False
+        self.tokens[name] = after
+        return True
 
     def delete(self, name: str) -> bool:
         return self.tokens.pop(name, None) is not None
@@ -141,7 +149,7 @@ class Vault:
             raise ValueError("a name is letters, digits, dots, hyphens and underscores, at most 200")
         if not secret:
             raise ValueError("a secret must not be empty")
-        self.store.put(name, self.keys.fernet.encrypt(f"{name}\0{secret}".encode()))
+        self.store.put(name, self._closed(name, secret))
 
     def get(self, name: str) -> str:
         """Return a secret; SecretUnavailable."""
@@ -167,12 +175,15 @@ class Vault:
 
         All are read before the first is written. One that is set meanwhile is left as it was set.
         """
-        tokens = {name: self.store.get(name) for name in self.store.list()}
-        opened = {name: self._open(name, token) for name, token in tokens.items() if token is not None}
+        found = {name: self.store.get(name) for name in self.store.list()}
+        tokens = {name: token for name, token in found.items() if token is not None}
+        opened = {name: self._open(name, token) for name, token in tokens.items()}
         for name, secret in opened.items():
-            if self.store.get(name) == tokens[name]:
-                self.set(name, secret)
+            self.store.exchange(name, tokens[name], self._closed(name, secret))
         return len(opened)
+
+    def _closed(self, name: str, secret: str) -> bytes:
+        return self.keys.fernet.encrypt(f"{name}\0{secret}".encode())
 
     def _open(self, name: str, token: bytes) -> str:
         where = f"vault:{name}"

@@ -68,7 +68,10 @@ class AI:
     monthly_budget: float | None = None
     prices: Mapping[str, Price] = field(default_factory=dict)
     typed_in_console: frozenset[str] = frozenset()
-    """Which of these keys came from the console, for example {"base_url"}; they get the stricter reach."""
+    """Which of these keys came from the console, for example {"base_url", "fallbacks[0]"}.
+
+    Of the fallbacks, only those whose address is not the file's; typed addresses get the stricter reach.
+    """
 
     @property
     def providers(self) -> tuple[Provider, ...]:
@@ -76,7 +79,8 @@ class AI:
 
     def typed(self, provider: Provider) -> bool:
         """Tell whether the address of one of `providers` came from the console."""
-        return ("base_url" if provider is self.primary else "fallbacks") in self.typed_in_console
+        numbers = [number for number, one in enumerate(self.fallbacks) if one is provider]
+        return (f"fallbacks[{numbers[0]}]" if numbers else "base_url") in self.typed_in_console
 
     def may_use_platform_key(self, provider: Provider) -> bool:
         """Tell whether the platform's key may go to a provider: never to an address typed in the console."""

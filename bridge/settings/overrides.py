@@ -14,7 +14,7 @@ from typing import Any
 
 from bridge.errors import ConfigError, ConfigErrors
 from bridge.reach import Reach, check_url
-from bridge.settings import build, console_connections, rules
+from bridge.settings import build, console_connections, file_providers, rules
 from bridge.settings.console_connections import CONNECTION_KEYS
 from bridge.settings.fields import Block
 from bridge.settings.load import Origin, place
@@ -82,6 +82,10 @@ def overridden(settings: Settings, organization: str, override: Data) -> Organiz
         below = {**below, "ai": given}
     merged = merge(below, document)
     changed = frozenset(key for key in ai if ai[key] != given.get(key))
+    if "fallbacks" in changed:
+        known = file_providers.of(origin.data["organizations"][organization])
+        merged, typed = file_providers.laid_over(merged, known)
+        changed |= typed
     found = [
         *_forbidden(below, document),
         *console_connections.problems(
@@ -224,8 +228,10 @@ def _addresses(merged: Data, document: Data, changed: frozenset[str]) -> Iterato
     if "base_url" in changed:
         own = rules.block(document, "ai").get("api_key") is not None
         places.append((("ai",), ai, own or ai.get("api_key") is None))
-    if "fallbacks" in changed and isinstance(ai.get("fallbacks"), list):
-        places += [(("ai", "fallbacks", index), fallback, True) for index, fallback in enumerate(ai["fallbacks"])]
+    fallbacks = ai.get("fallbacks")
+    for index, fallback in enumerate(fallbacks if isinstance(fallbacks, list) else ()):
+        if f"fallbacks[{index}]" in changed:
+            places.append((("ai", "fallbacks", index), fallback, True))
     for path, provider, safe in places:
         url = provider.get("base_url") if isinstance(provider, Mapping) else None
         if not isinstance(url, str):

@@ -11,6 +11,7 @@ from bridge.store.keepsake import keep
 from bridge.store.tables import (
     attempts,
     audit,
+    bulletins,
     executors,
     metadata,
     prompts,
@@ -64,6 +65,15 @@ def _organizations(connection: sa.Connection) -> None:
         connection.execute(sa.text("ALTER TABLE users ADD COLUMN organizations JSON DEFAULT '[]' NOT NULL"))
 
 
+def _homes(connection: sa.Connection) -> None:
+    if "home" not in {column["name"] for column in sa.inspect(connection).get_columns("vault")}:
+        connection.execute(sa.text("ALTER TABLE vault ADD COLUMN home TEXT DEFAULT '' NOT NULL"))
+
+
+def _bulletins(connection: sa.Connection) -> None:
+    metadata.create_all(connection, tables=[bulletins])
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _first,
     _console,
@@ -73,6 +83,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     _executors,
     _origin,
     _organizations,
+    _homes,
+    _bulletins,
 )
 
 

@@ -78,8 +78,26 @@ class VaultTable:
         return None if token is None else bytes(token)
 
     def put(self, name: str, token: bytes) -> None:
+        """Store a secret that somebody has just typed; where it may go is open again."""
         with self.engine.begin() as connection:
-            put(connection, vault, {"name": name}, {"token": token, "at": self.now()})
+            put(connection, vault, {"name": name}, {"token": token, "at": self.now(), "home": ""})
+
+    def exchange(self, name: str, before: bytes, after: bytes) -> bool:
+        """Replace a token by another of the same secret; False where it was stored anew meanwhile."""
+        change = sa.update(vault).where(vault.c.name == name, vault.c.token == before)
+        with self.engine.begin() as connection:
+            return bool(connection.execute(change.values(token=after)).rowcount)
+
+    def bind(self, name: str, home: str) -> None:
+        """Note the one address a secret may go to, unless one is noted."""
+        change = sa.update(vault).where(vault.c.name == name, vault.c.home == "")
+        with self.engine.begin() as connection:
+            connection.execute(change.values(home=home))
+
+    def home(self, name: str) -> str:
+        """Return the one address a secret may go to; empty where none is noted."""
+        with self.engine.connect() as connection:
+            return str(connection.scalar(sa.select(vault.c.home).where(vault.c.name == name)) or "")
 
     def delete(self, name: str) -> bool:
         with self.engine.begin() as connection:

@@ -84,7 +84,9 @@ vault = sa.Table(
     sa.Column("name", sa.String(100), primary_key=True),
     sa.Column("token", sa.LargeBinary, nullable=False),
     sa.Column("at", _INSTANT, nullable=False),
+    sa.Column("home", sa.Text, nullable=False, server_default=""),
 )
+"""`home`: the one address a secret may go to; empty until the console first uses it."""
 
 users = sa.Table(
     "users",
@@ -213,6 +215,16 @@ executors = sa.Table(
 
 A name not seen for `patience` seconds, by the database's clock, is taken for dead.
 """
+
+bulletins = sa.Table(
+    "bulletins",
+    metadata,
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("at", _INSTANT, nullable=False),
+    sa.Column("metrics", sa.JSON, nullable=False),
+    sa.Column("resting", sa.JSON, nullable=False),
+)
+"""What each process lets the others know; on PostgreSQL."""
 
 takeovers = sa.Table(
     "takeovers",

@@ -7,6 +7,7 @@ import json
 from flask import flash, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from bridge.ai import PROVIDERS
 from bridge.amend import Stale, amend, document_of
 from bridge.app import Bridge
 from bridge.errors import ConfigErrors
@@ -14,10 +15,11 @@ from bridge.model import Finding
 from bridge.settings.model import Organization
 from bridge.web import access
 from bridge.web.current import the_bridge
-from bridge.web.settings import keys
+from bridge.web.settings import fallbacks, keys, tables
 from bridge.web.settings.document import BOUND
 from bridge.web.settings.fields import drop
 from bridge.web.settings.frame import admins_only, blueprint, chosen, here
+from bridge.web.settings.offers import offered
 from bridge.web.settings.saving import Ended, save, tried
 from bridge.web.settings.view import Page, differences, page
 
@@ -46,6 +48,25 @@ def save_ai_ticketing() -> Response | tuple[str, int]:
     return redirect(here(PAGE, organization), 303)
 
 
+@blueprint.post("/ai-ticketing/rows")
+@admins_only
+def arrange_ai_ticketing() -> str:
+    """Show the form with a fallback moved or taken out; nothing is stored."""
+    form = fallbacks.rearranged(request.form, request.form.get("row", ""))
+    return _render(page(the_bridge(), chosen(), form))
+
+
+@blueprint.post("/ai-ticketing/values")
+@admins_only
+def offer_ai_ticketing() -> Response | str:
+    """Show the form with the PSA's values to choose from; nothing is stored."""
+    bridge, organization = the_bridge(), chosen()
+    offer = offered(bridge, organization)
+    if request.accept_mimetypes.best == "application/json":
+        return jsonify(names=offer.names, troubles=offer.troubles)
+    return _render(page(bridge, organization, request.form, offer=offer))
+
+
 @blueprint.post("/ai-ticketing/reset")
 @admins_only
 def reset_ai_ticketing() -> Response | tuple[str, int]:
@@ -70,7 +91,7 @@ def reset_ai_ticketing() -> Response | tuple[str, int]:
     except ConfigErrors as error:
         flash(f"Not reset, because the rest would not fit: {error.errors[0].message}.", "bad")
         return redirect(here(PAGE, organization), 303)
-    if wanted in ("all", "ai.provider", "ai.api_key"):
+    if wanted in ("all", "ai.provider", "ai.api_key", "ai.fallbacks"):
         keys.forget(bridge, organization.id, None, json.dumps(document))
     flash("Reset. The file holds again." if wanted == "all" else "Reset to what the file says.", "good")
     return redirect(here(PAGE, organization), 303)
@@ -104,4 +125,10 @@ def _too_late(bridge: Bridge, organization: Organization) -> tuple[str, int]:
 
 
 def _render(shown: Page) -> str:
-    return render_template("settings/ai_ticketing.html", page=shown, organization=shown.organization)
+    return render_template(
+        "settings/ai_ticketing.html",
+        page=shown,
+        organization=shown.organization,
+        providers=PROVIDERS,
+        hows=tables.HOWS,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +13,15 @@ from werkzeug.datastructures import MultiDict
 from bridge.ai import PROVIDERS, BaseUrl
 from bridge.app import Bridge
 from bridge.errors import ConfigError, ConfigErrors
+from bridge.key_homes import TOLD
+from bridge.model import Field
+from bridge.settings import file_providers
 from bridge.settings.model import Organization
-from bridge.settings.overrides import Entry, describe
-from bridge.web.settings import keys
+from bridge.settings.overrides import Entry, describe, file_data
+from bridge.web.settings import fallbacks, keys, tables
 from bridge.web.settings.fields import SPECS, Kind, Spec, drop, get, plain, put, read
+from bridge.web.settings.provider_options import EXTRAS, extras_of
+from bridge.web.settings.provider_options import read as read_extra
 
 OF_PROVIDER = ("base_url", "model", "api_version")
 BOUND = (*OF_PROVIDER, "api_key", "timeout_seconds", "options")
@@ -23,7 +29,10 @@ BOUND = (*OF_PROVIDER, "api_key", "timeout_seconds", "options")
 
 @dataclass(frozen=True)
 class Parts:
-    """What a form is about; a form that leaves the rest out leaves it as it is."""
+    """What a form is about; a form that leaves the rest out leaves it as it is.
+
+    `clients` stands for all lists of the page: rules per client, fallbacks, prices, values that scores raise to.
+    """
 
     specs: Sequence[Spec] = SPECS
     provider: bool = True
@@ -35,12 +44,12 @@ WHOLE = Parts()
 
 @dataclass
 class Draft:
-    """What a form asks for. `key` is a key that was just pasted; it is in no document and on no page."""
+    """What a form asks for. `keys` were just pasted, by reference; they are in no document and on no page."""
 
     document: dict[str, Any]
     provider: str
     errors: dict[str, str] = field(default_factory=dict)
-    key: str = field(default="", repr=False)
+    keys: dict[str, str] = field(default_factory=dict, repr=False)
     cleared: bool = False
 
 
@@ -61,19 +70,53 @@ def draft(
     document = json.loads(json.dumps(held))
     for spec in parts.specs:
         _set(document, spec, read(spec, form), entries[spec.key].value)
+    made = Draft(document, organization.ai.primary.provider)
     if parts.clients:
-        clients = _clients(organization_clients(document, entries), form)
-        _keep_if_other(document, ("clients",), clients, entries["clients"].value or [])
+        _lists(bridge, made, organization, entries, form)
     if not parts.provider:
-        return Draft(document, organization.ai.primary.provider)
-    provider = form.get("ai.provider", "")
-    made = Draft(document, provider)
+        return made
+    provider = made.provider = form.get("ai.provider", "")
     if provider not in PROVIDERS:
         made.errors["ai.provider"] = "Choose a provider."
         return made
     _provider(made, organization, entries, form)
     _key(bridge, made, organization, entries, form)
     return made
+
+
+def stored_fallbacks(document: Mapping[str, Any], entries: Mapping[str, Entry]) -> list[dict[str, Any]]:
+    """Return the fallbacks that hold with a document, as they are stored."""
+    typed, found = get(document, fallbacks.PATH)
+    found = found if typed else entries["ai.fallbacks"].value
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _lists(
+    bridge: Bridge,
+    made: Draft,
+    organization: Organization,
+    entries: Mapping[str, Entry],
+    form: MultiDict[str, str],
+) -> None:
+    document = made.document
+    rules = _clients(organization_clients(document, entries), form)
+    _keep_if_other(document, ("clients",), rules, entries["clients"].value or [])
+    file = file_providers.of(file_data(bridge.source.file())["organizations"][organization.id])
+    rows = fallbacks.drafted(bridge, organization, stored_fallbacks(document, entries), file, form)
+    made.keys |= rows.pasted
+    made.errors |= rows.errors
+    if fallbacks.unchanged(rows.entries, entries["ai.fallbacks"].value or [], file):
+        drop(document, fallbacks.PATH)
+    else:
+        put(document, fallbacks.PATH, rows.entries)
+    for key, _label, _by in tables.RAISED:
+        now = organization.sentiment.raise_.get(Field(key))
+        wrong = tables.set_raised(document, key, now, entries[f"sentiment.raise.{key}"].value, form)
+        if wrong:
+            made.errors[f"sentiment.raise.{key}"] = wrong
+    wrong = tables.set_prices(document, entries["ai.prices"].value, form)
+    if wrong:
+        made.errors["prices"] = wrong
 
 
 def organization_clients(document: Mapping[str, Any], entries: Mapping[str, Entry]) -> list[dict[str, Any]]:
@@ -110,9 +153,9 @@ def _clients(rules: list[dict[str, Any]], form: MultiDict[str, str]) -> list[dic
     found = []
     rows = zip(
         form.getlist("client.was"), form.getlist("client.by"), form.getlist("client.pattern"),
-        form.getlist("client.ai"), strict=False,
+        form.getlist("client.ai"), form.getlist("client.instructions"), strict=False,
     )  # fmt: skip
-    for was, by, pattern, policy in rows:
+    for was, by, pattern, policy, instructions in rows:
         pattern = plain(pattern).strip()
         if not pattern:
             continue
@@ -120,6 +163,9 @@ def _clients(rules: list[dict[str, Any]], form: MultiDict[str, str]) -> list[dic
         rule = {**kept, "match": {"id" if by == "id" else "name": pattern}}
         if policy != "default" or "ai" in kept:
             rule["ai"] = policy
+        said = plain(instructions).strip()
+        if said != str(kept.get("instructions") or "").strip():
+            rule["instructions"] = said
         found.append(rule)
     return found
 
@@ -142,6 +188,10 @@ def _provider(
             made.errors[f"{provider}.base_url"] = f"{preset.label} needs its address."
         if value is None and key == "model" and not preset.model:
             made.errors[f"{provider}.model"] = f"{preset.label} needs {preset.model_hint}."
+    for extra in extras_of(provider):
+        if f"{provider}.{extra.name}" in form:
+            under = entries[extra.spec.key].value if same else None
+            _keep_if_other(document, extra.spec.path, read_extra(extra, provider, form), under)
 
 
 def _key(
@@ -160,8 +210,9 @@ def _key(
         if wrong:
             made.errors[place] = wrong
             return
-        made.key = entered
-        put(document, ("ai", "api_key"), keys.new_reference(bridge, organization.id, provider))
+        reference = keys.new_reference(bridge, organization.id, provider)
+        made.keys[reference] = entered
+        put(document, ("ai", "api_key"), reference)
     elif known.reference is None:
         pass
     elif not entered:
@@ -171,10 +222,7 @@ def _key(
         if known.in_console:
             put(document, ("ai", "api_key"), known.reference)
         if _goes_elsewhere(made, organization, entries):
-            made.errors[place] = (
-                "The address is another one now. Paste the key again, so that a stored key never goes to an "
-                "address it was not meant for."
-            )
+            made.errors[place] = fallbacks.AGAIN
 
 
 def _goes_elsewhere(made: Draft, organization: Organization, entries: Mapping[str, Entry]) -> bool:
@@ -193,7 +241,9 @@ def of_form(error: ConfigErrors, provider: str) -> tuple[dict[str, str], list[st
     for one in error.errors:
         place, message = _field(one, provider)
         if place:
-            fields.setdefault(place, f"{message[:1].upper()}{message[1:]}.")
+            fields.setdefault(
+                place, fallbacks.AGAIN if TOLD in message else f"{message[:1].upper()}{message[1:]}."
+            )
         else:
             others.append(str(one))
     return fields, others
@@ -201,12 +251,19 @@ def of_form(error: ConfigErrors, provider: str) -> tuple[dict[str, str], list[st
 
 def _field(error: ConfigError, provider: str) -> tuple[str, str]:
     where, _, message = error.message.partition(": ")
+    if match := re.fullmatch(r"ai\.fallbacks\[([0-9]+)\](?:\.(\w+))?(?:\..*)?", where):
+        name = {"api_key": "key"}.get(match[2] or "", match[2])
+        return f"{fallbacks.NAME}.{match[1]}.{name if name in fallbacks.INPUTS else 'provider'}", message
+    if where.startswith("ai.prices"):
+        return "prices", f"{where.removeprefix('ai.prices').strip('.')}: {message}"
     known = {spec.key: spec.key for spec in SPECS} | {
         "ai.base_url": f"{provider}.base_url",
         "ai.model": f"{provider}.model",
         "ai.api_version": f"{provider}.api_version",
         "ai.api_key": f"{provider}.key",
         "clients": "clients",
+        **{f"sentiment.raise.{key}": f"sentiment.raise.{key}" for key, _label, _by in tables.RAISED},
+        **{extra.spec.key: f"{provider}.{extra.name}" for extra in EXTRAS},
     }
     for key in sorted(known, key=len, reverse=True):
         if where == key or where.startswith((f"{key}.", f"{key}[")):

@@ -18,6 +18,8 @@ from bridge.settings.model import Organization
 from bridge.settings.overrides import vault_reference
 
 LONGEST = 4096
+FALLBACK = "fallback"
+"""What stored keys of fallbacks are named by; no provider is called so."""
 USABLE = re.compile(r"[!-~]+")
 
 
@@ -58,6 +60,11 @@ def held(bridge: Bridge, organization: Organization, provider: str) -> Held:
     if reference is None:
         return Held()
     of_console = reference.startswith(vault_reference(organization.id, "")) and reference != file.api_key
+    return masked(bridge, reference, of_console=of_console)
+
+
+def masked(bridge: Bridge, reference: str, *, of_console: bool) -> Held:
+    """Return a key as the page shows it."""
     try:
         return Held(reference, last_four(bridge.secrets.resolve(reference)), of_console)
     except BridgeError:
@@ -84,7 +91,7 @@ def store(bridge: Bridge, reference: str, key: str) -> None:
 
 def forget(bridge: Bridge, organization: str, provider: str | None, keep: str) -> None:
     """Delete the keys stored for a provider (None: all) that `keep`, a document as text, does not name."""
-    for one in [provider] if provider else PROVIDERS:
+    for one in [provider] if provider else [*PROVIDERS, FALLBACK]:
         for name in names(bridge, organization, one):
             if name not in keep:
                 vault_of(bridge).delete(name)

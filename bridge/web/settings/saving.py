@@ -9,7 +9,7 @@ from enum import Enum
 from werkzeug.datastructures import MultiDict
 
 from bridge.ai.providers import check_provider
-from bridge.amend import Stale, amend, document_of
+from bridge.amend import Stale, amend, document_of, refuse
 from bridge.app import Bridge
 from bridge.errors import BridgeError, ConfigErrors
 from bridge.model import Finding, Level
@@ -48,21 +48,22 @@ def save(
         return Outcome(Ended.WRONG, made.errors, problems)
     if made.document == held.document:
         return Outcome(Ended.UNCHANGED)
-    reference = str(get(made.document, ("ai", "api_key"))[1])
     try:
-        if made.key:
-            keys.store(bridge, reference, made.key)
+        for reference, key in made.keys.items():
+            keys.store(bridge, reference, key)
         amend(bridge, organization.id, made.document, by, seen=held.revision)
     except (Stale, ConfigErrors):
-        if made.key:
-            # The key that was pasted belongs to a change that did not happen.
+        for reference in made.keys:
+            # A key that was pasted belongs to a change that did not happen.
             keys.vault_of(bridge).delete(reference.removeprefix("vault:"))
         return Outcome(Ended.LATE)
-    if made.key:
-        # The key before it stays until the next change, because another process may be using it this second.
-        keys.forget(bridge, organization.id, made.provider, json.dumps([made.document, dict(held.document)]))
+    # A key before a new one stays until the next change, because another process may be using it this second.
+    both = json.dumps([made.document, dict(held.document)])
+    if str(get(made.document, ("ai", "api_key"))[1]) in made.keys:
+        keys.forget(bridge, organization.id, made.provider, both)
     elif made.cleared:
         keys.forget(bridge, organization.id, made.provider, json.dumps(made.document))
+    keys.forget(bridge, organization.id, keys.FALLBACK, both)
     return Outcome(Ended.SAVED)
 
 
@@ -71,10 +72,11 @@ def checked(
 ) -> tuple[Draft, list[str]]:
     """Return what the form asks for, checked by the same rules as the file."""
     made = draft(bridge, organization, document_of(bridge, organization.id).document, form, parts)
-    if made.key:
-        bridge.redactor.add(made.key)
+    for key in made.keys.values():
+        bridge.redactor.add(key)
     try:
         overridden(bridge.source.file(), organization.id, made.document)
+        refuse(bridge, organization.id, made.document)
     except ConfigErrors as error:
         found, others = of_form(error, made.provider)
         # What the form itself said about a field is nearer to what was typed.
@@ -100,18 +102,26 @@ class Tried:
 def tried(bridge: Bridge, organization: Organization, form: MultiDict[str, str], parts: Parts = WHOLE) -> Tried:
     """Ask the provider one made-up question with what is in the form; nothing is stored."""
     made, problems = checked(bridge, organization, form, parts)
-    about = {name: text for name, text in made.errors.items() if name.startswith((f"{made.provider}.", "ai."))}
-    return Tried(None if about or problems else _asked(bridge, organization, made), about, problems)
+    number = form.get("which", "")
+    fallback = int(number) if number.isdecimal() and len(number) < 4 else None
+    place = f"{made.provider}." if fallback is None else f"{keys.FALLBACK}.{fallback}."
+    about = {name: text for name, text in made.errors.items() if name.startswith((place, "ai."))}
+    return Tried(None if about or problems else _asked(bridge, organization, made, fallback), about, problems)
 
 
-def _asked(bridge: Bridge, organization: Organization, made: Draft) -> Finding:
-    candidate = overridden(bridge.source.file(), organization.id, made.document)
-    primary = candidate.ai.primary
+def _asked(bridge: Bridge, organization: Organization, made: Draft, fallback: int | None) -> Finding:
     try:
-        if made.key:
-            provider = bridge.asking.untried(candidate, primary, made.key)
+        candidate = overridden(bridge.source.file(), organization.id, made.document)
+    except ConfigErrors as error:
+        return Finding(Level.FAILED, "Not tested", f"{error.errors[0].message}.")
+    if fallback is not None and fallback >= len(candidate.ai.fallbacks):
+        return Finding(Level.FAILED, "Not tested", "There is no such fallback; choose its provider first.")
+    asked = candidate.ai.primary if fallback is None else candidate.ai.fallbacks[fallback]
+    try:
+        if asked.api_key in made.keys:
+            provider = bridge.asking.untried(candidate, asked, made.keys[asked.api_key])
         else:
-            provider = bridge.asking.provider(candidate, primary)
+            provider = bridge.asking.provider(candidate, asked)
     except BridgeError as error:
         return Finding(Level.FAILED, error.where, f"{error.hint}.")
     return check_provider(provider, clock=bridge.clock.monotonic)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -13,16 +13,31 @@ from bridge.amend import document_of
 from bridge.app import Bridge
 from bridge.errors import BridgeError, NotUsable
 from bridge.guards import active
-from bridge.model import Capability, Finding
+from bridge.model import Capability, Field, Finding
 from bridge.settings.model import Organization
 from bridge.settings.overrides import Entry
 from bridge.store.audit import SETTINGS
 from bridge.store.small import Override
-from bridge.web.settings import fields, keys
-from bridge.web.settings.document import OF_PROVIDER, below, draft, organization_clients
+from bridge.web.settings import fallbacks, fields, keys, provider_options, tables
+from bridge.web.settings.document import OF_PROVIDER, below, draft, organization_clients, stored_fallbacks
+from bridge.web.settings.fallbacks import Row
 from bridge.web.settings.fields import SPECS, Spec, get
+from bridge.web.settings.offers import Offer
+from bridge.web.settings.provider_options import EXTRAS, extras_of, spec_of
+from bridge.web.settings.tables import Raised
 
 HISTORY = 500
+WATCHED = (
+    "ai.provider",
+    *(f"ai.{key}" for key in OF_PROVIDER),
+    "ai.api_key",
+    "ai.fallbacks",
+    "ai.prices",
+    "clients",
+    *(f"sentiment.raise.{key}" for key, _label, _by in tables.RAISED),
+    *(extra.spec.key for extra in EXTRAS),
+)
+"""Keys beside the plain fields."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,12 @@ class Panel:
     entered: bool
     platform: bool
     errors: Mapping[str, str]
+    extras: list[tuple[FieldView, str]]
+    """Seldom needed fields, each with the key it stands for."""
+
+    @property
+    def has_extras(self) -> bool:
+        return any(view.value or view.error for view, _key in self.extras)
 
     @property
     def has_address(self) -> bool:
@@ -63,6 +84,18 @@ class Panel:
     @property
     def needs_address(self) -> bool:
         return self.preset.base_url_rule is BaseUrl.REQUIRED
+
+
+@dataclass(frozen=True)
+class Client:
+    """One rule; `more` says what else it holds, which the page keeps and does not ask for."""
+
+    number: str = ""
+    by: str = "name"
+    pattern: str = ""
+    ai: str = "never"
+    instructions: str = ""
+    more: str = ""
 
 
 @dataclass
@@ -74,7 +107,10 @@ class Page:
     provider: str
     fields: dict[str, FieldView]
     panels: list[Panel]
-    clients: list[tuple[str, str, str, str]]
+    clients: list[Client]
+    fallbacks: list[Row]
+    raised: list[Raised]
+    prices: list[tuple[str, str, str, str]]
     from_file: dict[str, tuple[str, int]]
     changed: dict[str, Change]
     state: tuple[str, str, str]
@@ -83,6 +119,9 @@ class Page:
     unsaved: list[tuple[str, str]] = field(default_factory=list)
     finding: Finding | None = None
     no_key: str = ""
+    offer: Offer | None = None
+    edited: bool = False
+    """Whether it shows a form that is not saved."""
 
     @property
     def overrides_any(self) -> bool:
@@ -95,6 +134,7 @@ def page(
     form: MultiDict[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
     problems: list[str] | None = None,
+    offer: Offer | None = None,
 ) -> Page:
     """Return the page: as things are, or as a form that could not be saved has them."""
     errors = dict(errors or {})
@@ -103,20 +143,26 @@ def page(
     changed = _changes(bridge, override)
     views = {spec.key: _field(spec, entries[spec.key], override.document, form, errors, changed) for spec in SPECS}
     provider = form.get("ai.provider", "") if form is not None else organization.ai.primary.provider
-    watched = ("ai.provider", *(f"ai.{key}" for key in OF_PROVIDER), "ai.api_key", "clients")
+    rules = organization_clients(override.document, entries)
+    stored = stored_fallbacks(override.document, entries)
     return Page(
         organization,
         override,
         provider,
         views,
         [_panel(bridge, organization, preset, entries, form, errors) for preset in PROVIDERS.values()],
-        _rows(organization_clients(override.document, entries), form),
-        {key: (_in_file(bridge, key, entries[key]), entries[key].line) for key in watched},
-        {key: changed[key] for key in watched if key in changed},
+        _clients(rules, form),
+        fallbacks.rows(bridge, organization, stored, form, errors),
+        [_raised(organization, found, form, errors, offer) for found in tables.RAISED],
+        tables.read_prices(form) if form is not None else tables.price_rows(_prices(organization)),
+        {key: (_in_file(bridge, key, entries[key]), entries[key].line) for key in WATCHED},
+        {key: changed[key] for key in WATCHED if key in changed},
         state(bridge, organization),
         errors,
         problems or [],
         no_key=keys.missing_bridge_key(bridge),
+        offer=offer,
+        edited=form is not None,
     )
 
 
@@ -156,10 +202,18 @@ def differences(bridge: Bridge, organization: Organization, form: MultiDict[str,
             entered = form.get(f"{provider}.{key}", "").strip()
             if entered != (getattr(organization.ai.primary, key) or ""):
                 found.append((label, fields.plain(entered)[:120] or "nothing"))
-    if made.key or made.cleared:
-        found.append(("Key", "a new one" if made.key else "removed"))
-    if made.document.get("clients") != override.document.get("clients"):
-        found.append(("Clients", "other rules"))
+    if made.keys or made.cleared:
+        found.append(("Key", "a new one" if made.keys else "removed"))
+    lists = {
+        "clients": ("Clients", "other rules"),
+        "ai.fallbacks": ("Fallbacks", fallbacks.said(fallbacks.read(form))),
+        "ai.prices": ("Prices", "other prices"),
+        "sentiment.raise": ("Values that scores set", "other values"),
+    }
+    for key, told in lists.items():
+        path = key.split(".")
+        if get(made.document, path) != get(override.document, path):
+            found.append(told)
     return found
 
 
@@ -215,6 +269,16 @@ def _panel(
             values[key] = getattr(now, key) or ""
         else:
             values[key] = (entries[f"ai.{key}"].value if in_file else None) or ""
+    extras = []
+    for extra in extras_of(preset.key):
+        spec = spec_of(extra, preset.key)
+        if form is not None:
+            value = fields.plain(form.get(spec.key, ""))
+        elif now.provider == preset.key:
+            value = provider_options.shown(extra, provider_options.held(extra, now))
+        else:
+            value = provider_options.shown(extra, entries[extra.spec.key].value if in_file else None)
+        extras.append((FieldView(spec, value, errors.get(spec.key, ""), "", 0, None), extra.spec.key))
     known = keys.held(bridge, organization, preset.key)
     entered = form is not None and form.get(f"{preset.key}.key", known.mask).strip() != known.mask
     return Panel(
@@ -224,26 +288,49 @@ def _panel(
         entered,
         preset.key in bridge.settings.platform_keys,
         {key: errors.get(f"{preset.key}.{key}", "") for key in (*OF_PROVIDER, "key")},
+        extras,
     )
 
 
-def _rows(rules: list[dict[str, Any]], form: MultiDict[str, str] | None) -> list[tuple[str, str, str, str]]:
-    """Return the rows of client rules as (number, by, pattern, policy), with empty ones to fill in."""
-    if form is not None:
-        rows = list(
-            zip(
-                form.getlist("client.was"), form.getlist("client.by"),
-                [fields.plain(text) for text in form.getlist("client.pattern")], form.getlist("client.ai"),
-                strict=False,
-            )
-        )  # fmt: skip
-        return [*(row for row in rows if row[2].strip()), ("", "name", "", "never")]
+def _clients(rules: list[dict[str, Any]], form: MultiDict[str, str] | None) -> list[Client]:
+    """Return the rules per client, with an empty one to fill in."""
+    if form is None:
+        return [*(_client(str(number), rule) for number, rule in enumerate(rules)), Client()]
+    columns = [form.getlist(f"client.{name}") for name in ("was", "by", "pattern", "ai", "instructions")]
     found = []
-    for number, rule in enumerate(rules):
-        match = rule.get("match", {})
-        by = "id" if "id" in match else "name"
-        found.append((str(number), by, str(match.get(by, "")), str(rule.get("ai", "default"))))
-    return [*found, ("", "name", "", "never")]
+    for was, by, pattern, policy, said in zip(*columns, strict=False):
+        if pattern.strip():
+            kept = _client(was, rules[int(was)]) if was.isdecimal() and int(was[:6]) < len(rules) else Client()
+            found.append(
+                replace(kept, by=by, pattern=fields.plain(pattern), ai=policy, instructions=fields.plain(said))
+            )
+    return [*found, Client()]
+
+
+def _client(number: str, rule: Mapping[str, Any]) -> Client:
+    match = rule.get("match", {})
+    by = "id" if "id" in match else "name"
+    more = ", ".join(f"{key} {value}" for key, value in (rule.get("variables") or {}).items() if value is not None)
+    said = str(rule.get("instructions") or "")
+    return Client(number, by, str(match.get(by, "")), str(rule.get("ai", "default")), said, more)
+
+
+def _raised(
+    organization: Organization,
+    found: tuple[str, str, str],
+    form: MultiDict[str, str] | None,
+    errors: Mapping[str, str],
+    offer: Offer | None,
+) -> Raised:
+    key, label, by = found
+    now = organization.sentiment.raise_.get(Field(key))
+    how, cells = tables.read_raised(key, now, form) if form is not None else tables.raised_of(now)
+    listed = offer.one_list(key) if offer else ()
+    return Raised(key, label, by, how, cells, errors.get(f"sentiment.raise.{key}", ""), listed)
+
+
+def _prices(organization: Organization) -> dict[str, dict[str, float | None]]:
+    return {model: dict(vars(price)) for model, price in organization.ai.prices.items()}
 
 
 def _in_file(bridge: Bridge, key: str, entry: Entry) -> str:
@@ -252,6 +339,14 @@ def _in_file(bridge: Bridge, key: str, entry: Entry) -> str:
         return "a key" if value else "no key"
     if key == "ai.provider":
         return PROVIDERS[value].label if value in PROVIDERS else str(value)
+    if key == "ai.fallbacks":
+        return fallbacks.said(value or ())
+    if key.startswith("sentiment.raise."):
+        return tables.said_raised(value)
+    if extra := next((extra for extra in EXTRAS if extra.spec.key == key), None):
+        return provider_options.said(extra, value)
+    if key == "ai.prices":
+        return ", ".join(model for model, *_numbers in tables.price_rows(value)) or "none"
     if key == "clients":
         return f"{len(value or ())} rules" if len(value or ()) != 1 else "1 rule"
     return str(value) if value else "nothing"
@@ -260,10 +355,7 @@ def _in_file(bridge: Bridge, key: str, entry: Entry) -> str:
 def _changes(bridge: Bridge, override: Override) -> dict[str, Change]:
     """Return who set each key that the document holds, and when; from the audit log, newest first."""
     last = Change(override.by, override.at)
-    wanted = {spec.key: spec.path for spec in SPECS} | {
-        f"ai.{key}": ("ai", key) for key in ("provider", *OF_PROVIDER, "api_key")
-    }
-    wanted["clients"] = ("clients",)
+    wanted = {spec.key: spec.path for spec in SPECS} | {key: tuple(key.split(".")) for key in WATCHED}
     missing = {key for key, path in wanted.items() if get(override.document, path)[0]}
     found: dict[str, Change] = {}
     for entry in bridge.store.audit.latest(target=override.organization, limit=HISTORY) if missing else ():

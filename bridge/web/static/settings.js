@@ -30,8 +30,10 @@
       place.replaceChildren();
       if (busy) busy.textContent = "Asking. This can take some seconds.";
       try {
+        const sent = new URLSearchParams(new FormData(form));
+        if (button.name) sent.append(button.name, button.value);
         const answer = await fetch(button.formAction, {
-          method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "application/json" },
+          method: "POST", body: sent, headers: { Accept: "application/json" },
         });
         const told = await answer.json();
         for (const found of told.findings || [told]) {
@@ -89,6 +91,71 @@
       if (!found.done && left > 0) setTimeout(() => look(left - 1), 1000);
     };
     look(3600);
+  }
+
+  // Fallbacks change places in the page, so that keys that were just pasted move along.
+  for (const list of all(".fallbacks")) {
+    const number = () => {
+      const rows = all("[data-row]:not(.fresh)", list);
+      rows.forEach((row, index) => {
+        for (const button of all("[data-move]", row)) {
+          button.value = `${button.dataset.move}:${index}`;
+          button.disabled = (button.dataset.move === "up" && !index) || (button.dataset.move === "down" && index === rows.length - 1);
+        }
+        for (const button of all("[data-test]", row)) button.value = index;
+        for (const label of all(".unseen", row)) label.textContent = label.textContent.replace(/\d+/, index + 1);
+      });
+    };
+    list.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-move]");
+      if (!button) return;
+      event.preventDefault();
+      const row = button.closest("[data-row]");
+      const move = button.dataset.move;
+      const other = move === "up" ? row.previousElementSibling : row.nextElementSibling;
+      if (move === "up") other.before(row);
+      if (move === "down") other.after(row);
+      if (move === "remove") row.remove();
+      number();
+      list.dispatchEvent(new Event("input", { bubbles: true }));
+      const next = move === "remove" ? list.querySelector("select") : button.disabled ? row.querySelector("[data-move]:enabled") : button;
+      if (next) next.focus();
+    });
+  }
+
+  for (const set of all("[data-raised]")) {
+    const how = set.querySelector("select");
+    set.addEventListener("input", (event) => { if (event.target !== how && event.target.value) how.value = "own"; });
+  }
+
+  for (const button of all("[data-offer]")) {
+    button.addEventListener("click", async (event) => {
+      event.preventDefault();
+      const busy = button.parentElement.querySelector(".busy");
+      const place = document.querySelector("[data-offered]");
+      const say = (text) => { const line = document.createElement("p"); line.textContent = text; place.append(line); };
+      place.replaceChildren();
+      busy.textContent = "Asking the PSA. This can take some seconds.";
+      button.disabled = true;
+      try {
+        const answer = await fetch(button.formAction, {
+          method: "POST", body: new URLSearchParams(new FormData(button.form)), headers: { Accept: "application/json" },
+        });
+        const found = await answer.json();
+        for (const [name, values] of Object.entries(found.names)) {
+          const list = document.getElementById(`offer-${name}`) || document.createElement("datalist");
+          list.id = `offer-${name}`;
+          list.replaceChildren(...values.map((value) => Object.assign(document.createElement("option"), { value })));
+          place.before(list);
+          say(`${name[0].toUpperCase()}${name.slice(1)}: ${values.join(", ")}`);
+        }
+        found.troubles.forEach(say);
+      } catch {
+        say("The values could not be read. Load the page again.");
+      }
+      busy.textContent = "";
+      button.disabled = false;
+    });
   }
 
   for (const button of all("[data-add-row]")) {
