@@ -17,7 +17,8 @@ from bridge.budgets import in_background
 from bridge.built import Built
 from bridge.chores import Chores
 from bridge.cleaning import clean
-from bridge.gauges import measure
+from bridge.exchange import Exchange
+from bridge.gauges import measure, tell
 from bridge.handling import Handling
 from bridge.intake import Intake
 from bridge.logcontext import during
@@ -36,10 +37,11 @@ from bridge.settings.load import load
 from bridge.settings.model import Connection, Organization, Provider, Settings
 from bridge.settings.source import Source
 from bridge.store import Store
+from bridge.store.bulletins import Bulletins
 from bridge.store.engine import is_sqlite
 from bridge.store.prompts import LastKnown
 from bridge.triage import Desk
-from bridge.workflow import Engine, Patience
+from bridge.workflow import Engine, Patience, default_executor
 from psa_adapters import ADAPTERS
 from psa_adapters.base import PSAAdapter, Runtime
 
@@ -114,6 +116,7 @@ class Bridge:
         )
         self.intake = Intake(self.store, self.engine, self.place, self.clock.now, self._arrived, self.engine.wake)
         self.people = People(self.store, self.desk, self.intake)
+        self.exchange: Exchange | None = None
         self.replies = Replies(self.store, self.desk)
 
     @property
@@ -128,8 +131,16 @@ class Bridge:
 
     def start(self) -> None:
         self.engine.start()
+        # A service on PostgreSQL may be one of several; a command comes and goes.
+        if self.engine.tick and not is_sqlite(self.engine.url):
+            board = Bulletins(self.store.engine, self.engine.executor or default_executor())
+            self.exchange = Exchange(board, self.asking.breakers, lambda: tell(self))
+            self.exchange.start()
 
     def stop(self) -> None:
+        if self.exchange is not None:
+            self.exchange.stop()
+            self.exchange = None
         self.engine.stop()
         self.store.close()
 

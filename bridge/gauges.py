@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from bridge.ai.breaker import State
 from bridge.guards import switched_off
@@ -13,16 +14,31 @@ if TYPE_CHECKING:
 
 
 def measure(bridge: Bridge) -> bytes:
-    """Return the metrics as Prometheus text, also while the database does not answer."""
+    """Return the metrics of all processes as Prometheus text; while the database does not answer, this one's."""
     metrics = bridge.metrics
+    others: Mapping[str, Mapping[str, Any]] = {}
     try:
         _from_database(bridge)
+        if bridge.exchange is not None:
+            others = bridge.exchange.others()
     except Exception as error:
         if not is_unavailable(error):
             raise
         metrics.database.set(0)
     else:
         metrics.database.set(1)
+    _from_this_process(bridge)
+    return metrics.render(others)
+
+
+def tell(bridge: Bridge) -> Mapping[str, Any]:
+    """Return what other processes are to show of this one."""
+    _from_this_process(bridge)
+    return bridge.metrics.told()
+
+
+def _from_this_process(bridge: Bridge) -> None:
+    metrics = bridge.metrics
     metrics.config.set(bridge.source.problem is not None)
     resting: dict[str, bool] = {}
     for account in bridge.asking.breakers.states():
@@ -35,7 +51,6 @@ def measure(bridge: Bridge) -> bytes:
         used = adapter.hourly_use()
         if used is not None and bridge.settings.organization_of(connection):
             metrics.hourly.labels(connection).set(used)
-    return metrics.render()
 
 
 def _from_database(bridge: Bridge) -> None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from bridge import __version__
 from bridge.model import Usage
@@ -103,5 +108,36 @@ class Metrics:
         else:
             self.cost.labels(organization, provider).inc(usage.cost)
 
-    def render(self) -> bytes:
-        return generate_latest(self.registry)
+    def told(self) -> dict[str, Any]:
+        """Return what only this process knows, as JSON: samples by metric."""
+        shared = {
+            f"psa_bridge_{name}"
+            for name in (
+                "oldest_unfinished_seconds", "unfinished_runs", "open_suggestions", "alarms", "sweep_lag_seconds",
+                "webhook_age_seconds", "database_up",
+            )
+        }  # fmt: skip
+        return {
+            family.name: [[s.name, s.labels, s.value] for s in family.samples if not s.name.endswith("_created")]
+            for family in self.registry.collect()
+            if family.name not in shared and family.samples
+        }
+
+    def render(self, others: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> bytes:
+        """Return the metrics as Prometheus text; those of other processes, as they were told, by their names."""
+        return generate_latest(_Together(self.registry, others))
+
+
+class _Together(Collector):
+    """Our metrics, and those of other processes with a label that names them."""
+
+    def __init__(self, own: CollectorRegistry, others: Mapping[str, Mapping[str, Any]]) -> None:
+        self._own, self._others = own, others
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._own.collect():
+            for process, told in self._others.items():
+                # A metric that only another version has is left out: its type and text are not known here.
+                for name, labels, value in told.get(family.name, ()):
+                    family.add_sample(name, {**labels, "process": process}, value)
+            yield family

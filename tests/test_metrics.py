@@ -22,8 +22,8 @@ from tests.console_world import Site, site
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
-ADDED = {"job", "instance", "le"}
-"""Labels that Prometheus and histograms add."""
+ADDED = {"job", "instance", "le", "process"}
+"""Labels that Prometheus, histograms and several processes add."""
 
 
 def known() -> dict[str, set[str]]:

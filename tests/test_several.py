@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 import sqlalchemy as sa
 from dbos import DBOSClient, DBOSPortableJSONSerializer
 
@@ -80,6 +83,15 @@ class Crew:
         with self.engine.connect() as connection:
             return int(connection.scalar(sa.text(query)) or 0)
 
+    def called(self, upstream: str) -> dict[str, int]:
+        """Return how many calls each process has made, as the server's metrics show it."""
+        counts = Counter[str]()
+        for line in requests.get(f"{self.served.url}/metrics", timeout=10).text.splitlines():
+            if line.startswith("psa_bridge_upstream_seconds_count{") and f'upstream="{upstream}"' in line:
+                process = re.search(r'process="(\w+)"', line)
+                counts[process[1] if process else ""] += int(float(line.rpartition(" ")[2]))
+        return counts
+
     def unfinished(self) -> int:
         return self.count("select count(*) from runs where finished is null")
 
@@ -138,6 +150,10 @@ def test_a_storm_keeps_the_accounts_limits_over_three_processes_and_delays_no_ot
     assert at_once(paced) <= 4
     # 300 a minute, and thirty of them at once after a pause; at the start each process had all of that to itself.
     assert len(paced) <= 3 * 30 + 5 * (time.time() - began)
+
+    # What each process has called is told within seconds, and the server shows its own and that of both workers.
+    until(lambda: set(crew.called("ConnectWise")) == {"", "two", "three"}, 20)
+    assert sum(crew.called("ConnectWise").values()) <= len(storm.server.requests())
 
 
 @pytest.mark.timeout(180)
