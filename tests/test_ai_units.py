@@ -17,6 +17,7 @@ from bridge.ai.adaptation import AnswerForm, Shape, adapted, open_schema, schema
 from bridge.ai.client import echoes, encoded, last_four
 from bridge.ai.errors_map import error_in, read_error, wait_in
 from bridge.ai.prices import Tokens, cost_of
+from bridge.ai.prompt_loss import PromptLoss
 from bridge.ai.providers import build_provider
 from bridge.ai.tokens import estimate_tokens, most_tokens
 from bridge.errors import BridgeError, NotUsable, PermanentError
@@ -141,6 +142,48 @@ class TestTokens:
         assert estimate_tokens("") == 0
         assert estimate_tokens("a" * 10) == 4
         assert estimate_tokens("日本語") == 3
+
+
+class TestPromptLoss:
+    """A local server that drops part of a prompt tells it by nothing but the tokens it counts."""
+
+    @staticmethod
+    def experienced() -> PromptLoss:
+        loss = PromptLoss()
+        for expected in (1000, 1500, 2000, 2500):
+            assert not loss.suspected(expected, expected * 7 // 10)
+        return loss
+
+    @pytest.mark.parametrize(
+        ("expected", "counted", "lost"),
+        [
+            (4000, 2050, True),  # Ollama: half of 4096 and two
+            (4000, 2048, True),  # older Ollama: all of 2048
+            (12000, 6146, True),  # half of 12288
+            (4000, 1500, True),
+            (4000, 2200, False),
+            (4000, 0, False),
+        ],
+    )
+    def test_a_first_answer(self, expected: int, counted: int, lost: bool) -> None:
+        assert PromptLoss().suspected(expected, counted) is lost
+
+    @pytest.mark.parametrize(
+        ("expected", "counted", "lost"),
+        [
+            (6000, 2600, True),  # no round number, but far below what this model counts
+            (6200, 4096, True),
+            (5850, 4096, False),  # as many as this prompt should have
+            (6000, 3300, False),  # plain prose below a list of codes
+            (1200, 600, False),  # shorter than what was learned from
+        ],
+    )
+    def test_one_after_others(self, expected: int, counted: int, lost: bool) -> None:
+        assert self.experienced().suspected(expected, counted) is lost
+
+    def test_what_was_cut_is_not_learned_from(self) -> None:
+        loss = self.experienced()
+        assert [loss.suspected(8000, 3500) for _ in range(60)] == [True] * 60
 
 
 class TestWaits:

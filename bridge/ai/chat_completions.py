@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -18,13 +19,14 @@ from bridge.ai import Prompt
 from bridge.ai.adaptation import AnswerForm, Shape, open_schema, schema_in_words
 from bridge.ai.client import Answer, Used
 from bridge.ai.prices import Tokens
+from bridge.ai.prompt_loss import PromptLoss
 from bridge.ai.tokens import estimate_tokens
 from bridge.errors import ContentRefused, PermanentError
 
+logger = logging.getLogger(__name__)
+
 FEEDBACK_LIMIT = 4000
 """Characters of a rejected answer that are sent back; a runaway answer would otherwise crowd out the ticket."""
-TRUNCATED_BELOW = 0.4
-"""A local server that counted fewer tokens than this share of our estimate has thrown prompt text away."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class ChatCompletions:
     model: str
     options: Mapping[str, Any]
     api_version: str | None = None
+    loss: PromptLoss = field(default_factory=PromptLoss, compare=False, repr=False)
 
     forms: ClassVar[tuple[AnswerForm, ...]] = (
         AnswerForm.SCHEMA,
@@ -132,9 +135,16 @@ class ChatCompletions:
         )
 
     def _remarks(self, prompt: Prompt, tokens: Tokens) -> tuple[str, ...]:
-        expected = estimate_tokens(prompt.system) + estimate_tokens(prompt.user)
-        if self.provider != "local" or not tokens.input or tokens.input >= expected * TRUNCATED_BELOW:
+        if self.provider != "local":
             return ()
+        sent = [prompt.system, schema_in_words(prompt.schema), prompt.user]
+        expected = sum(map(estimate_tokens, [*sent, *(turn["content"] for turn in feedback_messages(prompt))]))
+        if not self.loss.suspected(expected, tokens.input):
+            return ()
+        logger.warning(
+            "%s read only %d of about %d tokens; raise the context size of the server",
+            self.model, tokens.input, expected,
+        )  # fmt: skip
         return (
             f"The local AI server read only {tokens.input} of about {expected} tokens, so part of the question "
             "was lost: raise its context size (Ollama: OLLAMA_CONTEXT_LENGTH).",

@@ -44,6 +44,7 @@ def ai(running: PracticeAI) -> PracticeAI:
     running.clear()
     running.server.seen.clear()
     running.keys, running.deployments = set(), set()
+    running.local_context = 0
     return running
 
 
@@ -462,6 +463,21 @@ class TestPeculiarities:
         ai.scenario("prompt_truncated")
         completion = provider(ai, "local").complete(question(more=" Rule." * 300), max_tokens=4000)
         assert "OLLAMA_CONTEXT_LENGTH" in completion.remarks[0]
+
+    @pytest.mark.parametrize("context", [3000, 4096])
+    def test_local_prompt_loss_is_noticed_where_most_was_read(
+        self, ai: PracticeAI, context: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        asked = provider(ai, "local")
+        for words in (500, 900, 1300):
+            assert not asked.complete(question(more=" Rule." * words), max_tokens=4000).remarks
+        long = question("x", "my words " * 500, more=" Rule." * 2500)
+        assert not asked.complete(long, max_tokens=4000).remarks
+        ai.local_context = context
+        completion = asked.complete(long, max_tokens=4000)
+        assert f"only {context} of about" in completion.remarks[0]
+        assert f"only {context} of about" in caplog.text
+        assert "my words" not in caplog.text
 
     def test_an_error_that_repeats_the_ticket_is_not_passed_on(self, ai: PracticeAI) -> None:
         text = "my secret number is 4711 and nobody may read it"

@@ -38,7 +38,8 @@ class PracticeAI:
     """A stand-in for every AI provider, plainly labelled as such: its model is "practice-stand-in".
 
     `latency` is the time in seconds every answer takes. `keys` holds the accepted API keys; empty accepts any,
-    but all routes except the local one want one.
+    but all routes except the local one want one. `local_context` is how many tokens of a prompt the local server
+    reads and counts, dropping the rest without a word; 0 reads all.
     """
 
     MODEL = MODEL
@@ -46,6 +47,7 @@ class PracticeAI:
     def __init__(self, *, port: int = 0, latency: float = 0.0) -> None:
         self.keys: set[str] = set()
         self.deployments: set[str] = set()
+        self.local_context = 0
         self._cache = PromptCache()
         self._lock = threading.Lock()
         self._script: list[tuple[str, str, list[int]]] = []
@@ -172,6 +174,8 @@ class PracticeAI:
         if flavour == "azure" and self.deployments and wanted not in self.deployments:
             return _send("azure_no_deployment")
         reply = self._think(body, cached_by=f"{header}|{wanted}|{json.dumps(schema_of(body))}")
+        if flavour == "local" and self.local_context:
+            reply.prompt_tokens = min(reply.prompt_tokens, self.local_context)
         if name in TWISTS:
             TWISTS[name](reply)
         return _json(chat_body(reply, flavour=flavour, created=int(time.time())))
