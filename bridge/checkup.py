@@ -256,6 +256,12 @@ class Checkup:
         yield Finding(Level.WARNING, "sentiment", "no ticket is there to read the PSA's values from")
 
 
+def unreachable(bridge: Bridge, connection: Connection) -> str:
+    """Return server.public_url where the PSA of a connection cannot reach it; empty where it may."""
+    url = bridge.settings.server.public_url
+    return url if is_loopback(urlsplit(url).hostname or "") and not _is_practice(connection) else ""
+
+
 def _is_practice(connection: Connection) -> bool:
     urls = [v for v in connection.options.values() if isinstance(v, str) and v.startswith(("http:", "https:"))]
     return bool(urls) and all(is_loopback(urlsplit(url).hostname or "") for url in urls)

@@ -12,11 +12,13 @@ from click.testing import CliRunner, Result
 from bridge.app import ADAPTERS, PROVIDERS
 from bridge.cli import main
 from bridge.cli.firstfile import Answers
+from bridge.cli.firstrun import FirstRun
+from bridge.cli.frame import Frame
 from bridge.model import Mode
 from bridge.settings.load import load
 from bridge.settings.model import Settings
 from bridge.settings.questions import questions
-from tests.practice import Practice, practice
+from tests.practice import JAM, Practice, practice
 
 PSA_ANSWERS: dict[str, list[str]] = {
     "connectwise": [
@@ -231,3 +233,112 @@ def test_what_only_the_whole_block_shows_is_found(tmp_path: Path) -> None:
 def test_comments_are_short() -> None:
     text = Answers(psa="datto", connection="datto").text()
     assert all(len(line) < 115 for line in text.splitlines())
+
+
+def from_here(world: Practice, *args: str, stdin: str | None = None, folder: Path) -> Result:
+    """Run `init` for the practice world with everything that has a flag given."""
+    local = [
+        "--provider",
+        "local",
+        "--base-url",
+        world.world.ai.base_urls["local"],
+        "--model",
+        "practice-stand-in",
+    ]
+    more = ["--name", "Acme", "--categorization", "apply", "--sentiment", "off", "--report-errors", "--wait", "20"]
+    public = ["--public-url", "http://127.0.0.1:8099"]
+    given = ["--psa", world.psa, *sets(practice_sets(world)), *local, *more, *public]
+    return init(folder / "bridge.yaml", *given, *args, stdin=stdin)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bridge.cli.firstrun.PAUSE", 0.05)
+    return tmp_path
+
+
+@pytest.fixture
+def made(world: Practice, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Create a ticket while `init` waits for one."""
+    tickets: list[str] = []
+
+    def pause() -> None:
+        if not tickets:
+            tickets.append(world.tickets.create_ticket(JAM))
+
+    monkeypatch.setattr("bridge.cli.firstrun.pause", pause)
+    return tickets
+
+
+def test_the_webhook_is_installed_where_the_api_allows_it(world: Practice, here: Path) -> None:
+    done = from_here(world, "--yes", "--webhook", folder=here)
+    assert done.exit_code == 0, done.output
+    assert "is on: http://127.0.0.1:8099/webhooks/connectwise/connectwise" in done.stdout
+    assert "webhooks install" not in done.stdout
+
+
+def test_nothing_is_installed_and_no_ticket_awaited_unasked(world: Practice, here: Path) -> None:
+    done = from_here(world, "--yes", folder=here)
+    assert done.exit_code == 0, done.output
+    assert "psa-bridge webhooks install connectwise" in done.stdout
+    assert "Create a ticket" not in done.output
+
+
+def test_where_input_ends_the_file_stays_and_nothing_is_done(world: Practice, here: Path) -> None:
+    done = from_here(world, stdin="", folder=here)
+    assert done.exit_code == 0, done.output
+    assert "bridge.yaml is written." in done.stdout
+    assert "psa-bridge webhooks install connectwise" in done.stdout
+
+
+def test_a_first_ticket_is_shown_and_handled_when_a_person_agrees(
+    world: Practice, here: Path, made: list[str]
+) -> None:
+    done = from_here(world, "--no-webhook", stdin="maybe\ny\ny\n", folder=here)
+    assert done.exit_code == 0, done.output
+    assert "Create a ticket in ConnectWise PSA now" in done.stdout
+    assert "would set category" in done.stdout
+    assert f"Run connectwise:{made[0]}" in done.stdout
+    notes = world.tickets.look(made[0]).notes
+    assert [note.internal for note in notes if "Paper jam" in note.text] == [True]
+
+
+def test_a_first_ticket_is_only_looked_at_when_nobody_is_asked(
+    world: Practice, here: Path, made: list[str]
+) -> None:
+    done = from_here(world, "--yes", "--first-ticket", folder=here)
+    assert done.exit_code == 0, done.output
+    assert "Nothing was changed." in done.stdout
+    assert world.tickets.look(made[0]).writes == 0
+
+
+def test_a_ticket_that_was_there_before_is_not_the_first(world: Practice, here: Path) -> None:
+    before = world.tickets.create_ticket(JAM)
+    done = from_here(world, "--yes", "--first-ticket", "--wait", "0.2", folder=here)
+    assert done.exit_code == 1
+    assert "no ticket came" in done.stderr
+    assert world.tickets.look(before).writes == 0
+    assert (here / "bridge.yaml").exists()
+
+
+def test_an_interrupted_wait_leaves_the_file(world: Practice, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bridge.cli.firstrun.pause", interrupted)
+    done = from_here(world, "--no-webhook", stdin="y\n", folder=here)
+    assert done.exit_code == 0, done.output
+    assert "stopped; nothing was changed" in done.stderr
+    assert "psa-bridge serve" in done.stdout
+
+
+def test_an_address_no_psa_can_reach_is_told_before_the_webhook_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bridge.yaml"
+    monkeypatch.chdir(tmp_path)
+    init(path, "--yes", "--offline", "--psa", "connectwise", *sets(PSA_ANSWERS["connectwise"]))
+    monkeypatch.setenv("CONNECTWISE_PRIVATE_KEY", "x" * 20)
+    flags = {"webhook": True, "first_ticket": False, "yes": True, "wait": 1.0}
+    assert not FirstRun(Frame(str(path)), "connectwise", flags).webhook()

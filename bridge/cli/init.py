@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli.firstfile import SCORES, Answers
+from bridge.cli.firstrun import FirstRun
 from bridge.cli.frame import Frame, pass_frame, unknown
-from bridge.cli.output import aside, progress, say
+from bridge.cli.output import aside, fail, progress, say
 from bridge.errors import BridgeError, ConfigError, ConfigErrors, PermanentError
 from bridge.model import Finding, Level, Mode
 
@@ -56,13 +57,26 @@ Try = Callable[["Bridge"], list[Finding]]
 @click.option("--report-errors/--no-report-errors", default=None, help="A note when the AI could not be used.")
 @click.option("--public-url", help="Address of this service as technicians and the PSA reach it.")
 @click.option("--offline", is_flag=True, help="Do not try the credentials.")
+@click.option("--webhook/--no-webhook", default=None, help="At the end, install the webhook in the PSA.")
+@click.option(
+    "--first-ticket/--no-first-ticket", default=None, help="At the end, wait for a ticket and show its result."
+)
+@click.option(
+    "--wait",
+    default=300.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="How long to wait for it.",
+)
 @click.option("--yes", is_flag=True, help="Ask nothing; take the defaults for what is not given.")
 @pass_frame
 def init(frame: Frame, /, **flags: Any) -> None:
     """Write a first configuration: asks what it must know, and tries each credential as it is given.
 
     Every question has an option. The file (--config, default config/bridge.yaml) is never overwritten; only the
-    chosen PSA's trigger is on in it.
+    chosen PSA's trigger is on in it. At the end, where you agree, the webhook is installed or the clicks to do are
+    shown, and a first ticket is waited for.
     """
     path = frame.path
     if path.exists():
@@ -70,7 +84,11 @@ def init(frame: Frame, /, **flags: Any) -> None:
     interview = _Interview(flags, Answers())
     interview.run()
     _write(path, interview.answers.text())
-    _next_steps(path, interview.answers)
+    say(f"{path} is written.")
+    done, missed = _end(frame, interview)
+    _next_steps(interview.answers, done)
+    if missed:
+        fail()
 
 
 @dataclass
@@ -268,11 +286,30 @@ def _write(path: Path, text: str) -> None:
         raise PermanentError(str(path), f"cannot be written: {error.strerror}") from None
 
 
-def _next_steps(path: Path, answers: Answers) -> None:
-    say(f"{path} is written. Next:")
+def _end(frame: Frame, interview: _Interview) -> tuple[set[str], bool]:
+    """See to webhook and first ticket; return which of them is done, and whether one that was ordered is not."""
+    flags, answers = interview.flags, interview.answers
+    if flags["offline"] or _unset(answers) or _in_vault(answers):
+        return set(), False
+    first = FirstRun(frame, answers.connection, flags)
+    ends = {"webhook": first.webhook, "first_ticket": first.ticket}
+    done = {name for name, act in ends.items() if act()}
+    return done, any(flags[name] for name in ends if name not in done)
+
+
+def _unset(answers: Answers) -> list[str]:
+    named = [one.removeprefix("env:") for one in answers.references() if one.startswith("env:")]
+    return [name for name in named if not os.environ.get(name)]
+
+
+def _in_vault(answers: Answers) -> list[str]:
+    return [one for one in answers.references() if one.startswith("vault:")]
+
+
+def _next_steps(answers: Answers, done: Collection[str]) -> None:
+    say("Next:")
     steps = []
-    named = [reference.removeprefix("env:") for reference in answers.references() if reference.startswith("env:")]
-    unset = [name for name in named if not os.environ.get(name)]
+    unset = _unset(answers)
     if unset:
         steps.append(f"set in the environment: {', '.join(unset)}")
     if any("WEBHOOK" in name for name in unset):
@@ -280,13 +317,10 @@ def _next_steps(path: Path, answers: Answers) -> None:
             "the webhook's is any random text of your own, for example from: "
             'python -c "import secrets; print(secrets.token_urlsafe(24))"'
         )
-    vault = [reference for reference in answers.references() if reference.startswith("vault:")]
-    steps += [f"psa-bridge secrets set {reference.removeprefix('vault:')}" for reference in vault]
-    steps += [
-        "psa-bridge check",
-        f"psa-bridge webhooks install {answers.connection}",
-        "psa-bridge users add NAME --role owner   (for the console)",
-        "psa-bridge serve",
-    ]
+    steps += [f"psa-bridge secrets set {reference.removeprefix('vault:')}" for reference in _in_vault(answers)]
+    steps.append("psa-bridge check")
+    if "webhook" not in done:
+        steps.append(f"psa-bridge webhooks install {answers.connection}")
+    steps += ["psa-bridge users add NAME --role owner   (for the console)", "psa-bridge serve"]
     for number, step in enumerate(steps, start=1):
         say(f"  {number}. {step}")

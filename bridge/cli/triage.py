@@ -58,7 +58,7 @@ def triage(
             if not json_:
                 _print_prompts(result["prompts"])
         if not no_ask and not apply_:
-            problems = _try(bridge, ref, result, json_=json_)
+            problems = attempt(bridge, ref, result, json_=json_)
     if apply_:
         problems = _carry_out(frame, ref, seconds, result, json_=json_)
     if json_:
@@ -67,7 +67,7 @@ def triage(
         fail()
 
 
-def _try(bridge: Bridge, ref: TicketRef, result: dict[str, Any], *, json_: bool) -> bool:
+def attempt(bridge: Bridge, ref: TicketRef, result: dict[str, Any], *, json_: bool) -> bool:
     """Decide and plan, write nothing; tell whether there were problems."""
     from bridge.cli.outcome import show
     from bridge.triage import Acted, act, decide

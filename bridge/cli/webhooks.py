@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
 import click
 
@@ -60,19 +60,27 @@ def list_(frame: Frame, connection: str, json_: bool) -> None:
 def install(frame: Frame, connection: str, url: str | None) -> None:
     """Register our webhook at the PSA of CONNECTION, or repair the one that is there."""
     with frame.bridge() as bridge:
-        organization, found, adapter = place(bridge, connection)
-        plain = url or _plain_url(bridge, connection)
-        try:
-            with progress(f"asking {adapter.label}"):
-                registered = adapter.install_webhook(plain)
-        except NotSupported as error:
-            _by_hand(error, adapter.webhook_url(plain))
-        state = "is on" if registered.active else "is registered, but OFF"
-        say(f"{adapter.label}: webhook {registered.id} {state}: {registered.url}")
-        if registered.detail:
-            say(registered.detail)
-        if not found.enabled or not organization.ai.enabled:
-            aside(f"{connection} or the AI of {organization.id} is still switched off; webhooks will be ignored")
+        if not register(bridge, connection, url):
+            fail()
+
+
+def register(bridge: Bridge, connection: str, url: str | None = None) -> bool:
+    """Register our webhook and say so; False where only the steps to do by hand could be printed."""
+    organization, found, adapter = place(bridge, connection)
+    plain = url or _plain_url(bridge, connection)
+    try:
+        with progress(f"asking {adapter.label}"):
+            registered = adapter.install_webhook(plain)
+    except NotSupported as error:
+        _steps(error, adapter.webhook_url(plain))
+        return False
+    state = "is on" if registered.active else "is registered, but OFF"
+    say(f"{adapter.label}: webhook {registered.id} {state}: {registered.url}")
+    if registered.detail:
+        say(registered.detail)
+    if not found.enabled or not organization.ai.enabled:
+        aside(f"{connection} or the AI of {organization.id} is still switched off; webhooks will be ignored")
+    return True
 
 
 @webhooks.command()
@@ -138,8 +146,13 @@ def _ours(url: str, connection: str) -> bool:
     return url.split("?")[0].rstrip("/").endswith(f"/{connection}")
 
 
-def _by_hand(error: NotSupported, url: str) -> None:
-    """Print the steps to do by hand, with the URL to paste, and end with exit status 1."""
+def _by_hand(error: NotSupported, url: str) -> NoReturn:
+    """Print the steps to do by hand and end with exit status 1."""
+    _steps(error, url)
+    fail()
+
+
+def _steps(error: NotSupported, url: str) -> None:
+    """Print the steps to do by hand, with the URL to paste."""
     say(str(error))
     say(f"URL: {url}")
-    fail()

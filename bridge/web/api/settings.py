@@ -216,7 +216,7 @@ OPERATIONS = (
         "Reset settings",
         SettingsDetail,
         reset_settings,
-        description="Back to what the file says.",
+        description="Back to what the file says. PSA accounts that were made in the console stay, switched off.",
         etag=True,
         if_match=True,
         refuses=("invalid",),

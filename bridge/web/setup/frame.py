@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
-from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from bridge.checkup import unreachable
 from bridge.model import Finding
-from bridge.reach import is_loopback
 from bridge.settings.model import Connection, Organization
 from bridge.store.runs import Run
 from bridge.web import access
@@ -152,13 +151,5 @@ def render(step: str, shown: Shown | None = None) -> str:
         since=since or f"{bridge.clock.now().timestamp():.3f}",
         run=RunView(run) if run else None,
         webhook_url=plain_url(connection) if connection else "",
-        unreachable=unreachable(connection) if connection else "",
+        unreachable=unreachable(bridge, connection) if connection else "",
     )
-
-
-def unreachable(connection: Connection) -> str:
-    """Return the address of this service where no PSA can reach it; empty where one may."""
-    url = the_bridge().settings.server.public_url
-    addresses = [v for v in connection.options.values() if isinstance(v, str) and v.startswith("http")]
-    beside = bool(addresses) and all(is_loopback(urlsplit(address).hostname or "") for address in addresses)
-    return url if is_loopback(urlsplit(url).hostname or "") and not beside else ""
