@@ -117,10 +117,10 @@ def _carried_through(job: dict[str, Any], state: dict[str, Any]) -> str:
                 break
             delay = _delay(state, retry)
             if delay is None:
-                # Patience is over: what is known goes on to the note, which is tried this one last time.
-                state = {**state, "last": True, name: {**state[name], "retry": None}}
+                # Patience is over: what is known goes on to the write, or to the note, tried this one last time.
+                state[name] = {**state[name], "retry": None}
                 if name == "finished":
-                    _finish(job, state)
+                    _finish(job, {**state, "last": True})
                 break
             state["pauses" if retry.get("paused") else "attempts"] += 1
             _here().handler.waiting(job, state["attempts"], retry["reason"])
