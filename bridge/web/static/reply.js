@@ -50,6 +50,8 @@
 
     // Puts the server's new section in this one's place; what a person had typed can be had back.
     const replace = (fresh, typed) => {
+      // Focus is given below; the browser would refuse to, and complain, where something has it already.
+      for (const found of fresh.querySelectorAll("[autofocus]")) found.removeAttribute("autofocus");
       section.replaceWith(fresh);
       window.bridge.ready(fresh);
       // Where no draft came, the box stays; it is ready already.
