@@ -219,5 +219,5 @@ def _reason(facts: Facts, status: Status, trouble: Problem | None) -> str:
     if status is Status.FAILED:
         problems = [f"{problem.where}: {problem.hint}" for problem in facts.problems]
         problems += [f"{left.field.value}: {left.why}" for left in facts.acted.refused]
-        return "; ".join(problems)
+        return "; ".join(dict.fromkeys(problems))
     return "; ".join(decision.reason for decision in facts.decided.decisions if decision.reason)

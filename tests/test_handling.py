@@ -172,7 +172,7 @@ def test_a_failure_is_told_on_the_ticket_unless_that_is_switched_off(office: Off
     office.ai = answering(QuotaExhausted("OpenAI", "no credit left"), QuotaExhausted("OpenAI", "no credit left"))
     run = office.handle()
     assert run.status is Status.FAILED
-    assert run.reason == "OpenAI: no credit left; OpenAI: no credit left"
+    assert run.reason == "OpenAI: no credit left"
     assert "AI triage did not work" in next(iter(office.psa.notes.values()))
     office.psa.notes.clear()
     office.settings = organization(ai=AI(enabled=True, report_errors=False))

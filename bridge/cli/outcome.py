@@ -60,8 +60,6 @@ def _planned(acted: Acted, *, done: bool) -> Iterator[str]:
         for change in _changes(plan, mode):
             before = f"{name_of(change.before)} -> " if change.before is not None else ""
             yield f"- {words[name]} {change.field.value}: {before}{name_of(change.after)} ({change.why})"
-    for change in acted.derived:
-        yield f"- changed along by the PSA: {change.field.value}: {name_of(change.after)}"
     for left in plan.left_alone:
         yield f"- left alone: {left.field.value}, because {left.why}"
     for left in acted.refused:
