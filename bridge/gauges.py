@@ -27,14 +27,16 @@ def measure(bridge: Bridge) -> bytes:
         metrics.database.set(0)
     else:
         metrics.database.set(1)
-    _from_this_process(bridge)
-    return metrics.render(others)
+    with metrics.lock:
+        _from_this_process(bridge)
+        return metrics.render(others)
 
 
 def tell(bridge: Bridge) -> Mapping[str, Any]:
     """Return what other processes are to show of this one."""
-    _from_this_process(bridge)
-    return bridge.metrics.told()
+    with bridge.metrics.lock:
+        _from_this_process(bridge)
+        return bridge.metrics.told()
 
 
 def _from_this_process(bridge: Bridge) -> None:

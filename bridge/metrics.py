@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import threading
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +21,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        # What is set anew for each reading is not to be read half set: a scrape and Exchange may come together.
+        self.lock = threading.Lock()
         self.arrivals = Counter(
             "psa_bridge_webhooks", "Webhooks by answer", ["psa", "connection", "status"], registry=self.registry
         )

@@ -123,6 +123,18 @@ def test_a_refused_request_is_told_to_nobody(pair: tuple[Process, Process]) -> N
     assert two.asks()
 
 
+@pytest.mark.parametrize("told", [{"later": 1}, {"kind": "weary"}])
+def test_a_rest_that_only_another_version_understands_is_left_out(
+    pair: tuple[Process, Process], engine: sa.Engine, told: dict[str, object]
+) -> None:
+    _one, two = pair
+    rest = {"account": ACCOUNT, "provider": "openai", "kind": "down", "seconds": 60.0, "where": "", "why": ""}
+    rest |= {"status": 503} if "kind" in told else {}
+    Bulletins(engine, "other").post({}, [{**rest, **told}])
+    swap(two)
+    assert two.asks()
+
+
 def samples(text: bytes) -> dict[tuple[str, str], float]:
     """Return run counts by process and status."""
     return {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -62,7 +62,9 @@ class Rest:
 
     @classmethod
     def load(cls, data: Mapping[str, Any], age: float) -> Rest | None:
-        """Read what was told `age` seconds ago; None where it is over."""
+        """Read what was told `age` seconds ago; None where it is over, or another version's and not known here."""
+        if not data.keys() >= {field_.name for field_ in fields(cls)}:
+            return None
         rest = cls(
             str(data["account"]),
             str(data["provider"]),
