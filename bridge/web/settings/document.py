@@ -255,7 +255,7 @@ def _field(error: ConfigError, provider: str) -> tuple[str, str]:
         name = {"api_key": "key"}.get(match[2] or "", match[2])
         return f"{fallbacks.NAME}.{match[1]}.{name if name in fallbacks.INPUTS else 'provider'}", message
     if where.startswith("ai.prices"):
-        return "prices", f"{where.removeprefix('ai.prices').strip('.')}: {message}"
+        return "prices", f"the price {where.removeprefix('ai.prices').strip('.')}: {message}"
     known = {spec.key: spec.key for spec in SPECS} | {
         "ai.base_url": f"{provider}.base_url",
         "ai.model": f"{provider}.model",
