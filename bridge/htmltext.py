@@ -26,6 +26,7 @@ _BLOCKS = frozenset(
     ("address", "article", "blockquote", "br", "center", "dd", "div", "dl", "dt", "footer", "h1", "h2", "h3", "h4",
      "h5", "h6", "header", "hr", "li", "main", "ol", "p", "pre", "section", "table", "tr", "ul")
 )  # fmt: skip
+_ROWS = frozenset(("dd", "dt", "li", "tr"))
 _CELLS = frozenset(("td", "th"))
 _UNSEEN = frozenset(("script", "style", "template", "title"))
 _ADDRESS = re.compile(r"https?:|mailto:|[^<>]+@")
@@ -65,8 +66,13 @@ def _laid_out(tokens: Iterable[Token]) -> list[str]:
     unseen, began = "", 0
     for token in tokens:
         tag = token.tag or ""
+        begun = bool(parts) and parts[-1].endswith("\n")
         if token.type is TokenType.TEXT:
-            parts.append(token.data or "")
+            text = token.data or ""
+            # White space between two tags is the sender's program's own.
+            parts += [] if begun and text.isspace() else [text]
+        elif tag in _ROWS and token.type is TokenType.START_TAG and begun:
+            continue
         elif tag in _BLOCKS:
             parts.append("\n")
         elif tag in _CELLS:

@@ -38,6 +38,8 @@ HISTORY_TRICKS = [
         ("<b>bold</b> and <i class=x>sloped</i>", "bold and sloped"),
         ("<ul><li>one<li>two</ul>", "one\ntwo"),
         ("<table><tr><td>Host</td><td>PC-7</td></tr></table>", "Host PC-7"),
+        ("<ul>\n  <li>one</li>\n  <li>two</li>\n</ul>\n<p>after</p>", "one\ntwo\n\nafter"),
+        ("<table><tr><td>a</td></tr>\n<tr><td>b</td></tr></table>after", "a\nb\n\nafter"),
         ('<p title="x > y">seen</p>', "seen"),
         ("<div>A<script>alert('<p>')</script><style>p{}</style></div>", "A"),
         ("<title>no</title><p>a</p><!-- <p>hidden</p> -->", "a"),
