@@ -80,15 +80,16 @@ class _Bucket:
 
 @dataclass(frozen=True)
 class Use:
-    """Calls of the last hour in the fullest bucket, and how many this process may make there (0: any number)."""
+    """Calls of the last hour in the fullest bucket, and how many this process may make there (0: not limited)."""
 
     bucket: str
     calls: int
     allowed: int
 
     @property
-    def part(self) -> float:
-        return self.calls / self.allowed if self.allowed else 0.0
+    def part(self) -> float | None:
+        """The used part, 0 to 1; None where nothing is limited."""
+        return self.calls / self.allowed if self.allowed else None
 
 
 class HourlyBudget:
@@ -128,7 +129,8 @@ class HourlyBudget:
             if start - now > patience:
                 hint = f"our own budget of {self._per_hour} calls an hour is used up; this waits for its turn"
                 raise Paused(where, hint, retry_after=start - now)
-            insort(held.calls, start)
+            if self._per_hour:
+                insort(held.calls, start)
         if start > now:
             self._sleep(start - now)
 

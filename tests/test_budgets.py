@@ -209,4 +209,4 @@ def test_the_use_is_told_of_the_fullest_bucket(clock: Clock) -> None:
     assert (use.bucket, use.calls, use.allowed, use.part) == ("b", 4, 10, 0.4)
     clock.now += WINDOW
     assert budget.use().part == 0
-    assert hourly(clock, 0).use().part == 0
+    assert hourly(clock, 0).use().part is None

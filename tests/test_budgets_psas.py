@@ -184,7 +184,7 @@ def test_two_tenants_do_not_share_a_budget(tenant: DattoWorld) -> None:
 def test_no_budget_is_a_choice(tenant: DattoWorld) -> None:
     adapter, ref = tenant.adapter(requests_per_hour=0), filed(tenant)
     assert reads(adapter, ref, 30) == 30
-    assert adapter.hourly_use() == 0
+    assert adapter.hourly_use() is None
 
 
 def test_check_tells_our_part_beside_the_tenants(tenant: DattoWorld) -> None:

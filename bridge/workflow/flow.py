@@ -144,7 +144,8 @@ def _delay(state: Mapping[str, Any], retry: Mapping[str, Any]) -> float | None:
     patience = _here().patience
     asked = float(retry.get("after") or 0.0)
     if retry.get("paused"):
-        return asked or patience.paused
+        # Many tickets may wait for few places, so none of them looks more often.
+        return max(asked, patience.paused)
     attempts = int(state["attempts"]) - int(state["before"])
     limit = min(patience.partial, len(patience.delays)) if retry.get("partial") else len(patience.delays)
     if attempts >= limit:

@@ -86,7 +86,7 @@ class Checker:
         detail = f"{used} of {limit} requests in the last hour, all integrations together"
         if own.allowed:
             detail += f"; {own.calls} of our {own.allowed} by this process"
-        if own.part >= WARN_USAGE:
+        if own.part is not None and own.part >= WARN_USAGE:
             return Finding(Level.WARNING, "log-in and API usage", f"{detail}; see `requests_per_hour`")
         if limit and used >= WARN_USAGE * limit:
             return Finding(

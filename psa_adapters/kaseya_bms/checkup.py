@@ -141,7 +141,7 @@ class Checkup:
 
     def _calls(self) -> Finding:
         use = self._client.budget.use()
-        level = Level.WARNING if use.part >= WARN_USE else Level.OK
+        level = Level.WARNING if (use.part or 0.0) >= WARN_USE else Level.OK
         detail = f"{use.calls} of {use.allowed} of this process in the last hour at {use.bucket}"
         return Finding(level, "busiest endpoint", detail)
 
