@@ -14,7 +14,7 @@ from bridge.fields import Secret, Text, Url
 from bridge.settings.load import PSA, load
 from bridge.settings.model import Settings
 
-__all__ = ["ADAPTERS", "MINIMAL", "PROVIDERS", "File", "adapter"]
+__all__ = ["ADAPTERS", "MINIMAL", "ORG", "PROVIDERS", "File", "adapter"]
 
 
 class WebhookOptions(Schema):
@@ -38,6 +38,8 @@ def adapter(options: type[Schema]) -> type[PSA]:
 
 
 ADAPTERS: dict[str, type[PSA]] = {"dummy": adapter(DummyOptions), "connectwise": adapter(Schema)}
+
+ORG = "organizations:\n  acme:\n"
 
 MINIMAL = """\
 organizations:
