@@ -9,6 +9,7 @@ from bridge.web import (
     access,
     activity,
     api,
+    audit,
     headers,
     health,
     login,
@@ -35,6 +36,7 @@ BLUEPRINTS = (
     tickets.blueprint,
     settings.blueprint,
     setup.blueprint,
+    audit.blueprint,
 )
 
 

@@ -34,6 +34,7 @@ NAVIGATION: list[Entry] = [
     Entry("activity.index", "Activity"),
     Entry("suggestions.index", "Suggestions"),
     Entry("settings.index", "Settings", admins=True),
+    Entry("audit.index", "Audit", admins=True),
 ]
 """In the order shown; further pages add themselves here."""
 
