@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -256,15 +257,28 @@ def _reaches(root: object) -> set[Reach]:
 # The page
 
 
-@pytest.fixture
-def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+@contextmanager
+def empty(folder: Path, monkeypatch: pytest.MonkeyPatch, *, run: bool = False) -> Iterator[Site]:
+    """Open a console without a connection."""
     monkeypatch.setenv("BRIDGE_KEY", generate_key())
     environ: dict[str, str] = {}
     start: dict[str, Any] = {"ai": {"enabled": False}, "categorization": {"mode": "off"}}
-    with site(tmp_path, environ, run=True, **start) as found:
+    with site(folder, environ, run=run, **start) as found:
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
         found.configure(lambda file: file["organizations"]["northwind"].update(connections={}))
+        yield found
+
+
+@pytest.fixture
+def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    with empty(tmp_path, monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    with empty(tmp_path, monkeypatch, run=True) as found:
         yield found
 
 
@@ -299,7 +313,8 @@ def names(console: Site) -> list[str]:
     return vault.names()
 
 
-def test_from_an_empty_file_to_a_note_on_the_first_ticket(console: Site, olga: FlaskClient) -> None:
+def test_from_an_empty_file_to_a_note_on_the_first_ticket(running: Site) -> None:
+    console, olga = running, running.signed_in("olga")
     typed = answers(console)
     secret = typed["connectwise.private_key"]
     page = olga.get("/setup").text

@@ -141,6 +141,8 @@ def test_the_first_ticket_appears_by_itself(browser: Browser) -> None:
     browser.console.configure(off)
     browser.sign_in("olga")
     browser.find("a[href='/setup']").click()
+    browser.find(".onward a.primary").click()
+    browser.says("Which AI answers?")
     browser.button("Next").click()
     browser.says("Sort tickets into your categories")
     browser.button("Next").click()
@@ -170,7 +172,7 @@ def test_every_page_is_accessible_fits_and_breaks_no_rule(browser: Browser, widt
         "/settings/prompts/note",
         "/settings/prompts/reply",
     ]
-    pages += [f"/setup?step={step}" for step in ("provider", "work", "psa", "on")]
+    pages += [f"/setup?step={step}" for step in ("psa", "psa&add=1", "provider", "work", "webhook", "on")]
     pages.append("/setup?step=try&connection=connectwise")
     troubles = {}
     for path in pages:

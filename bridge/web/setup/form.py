@@ -74,7 +74,9 @@ class Read:
 
 def asked(psa: str) -> Iterator[Question]:
     """Yield what is asked of one PSA."""
-    return (one for one in questions(ADAPTERS[psa].schema()) if one.name not in NOT_ASKED)
+    found = (one for one in questions(ADAPTERS[psa].schema()) if one.name not in NOT_ASKED)
+    # Where there is one answer only, nobody is asked.
+    return (one for one in found if len(_kind(one)[1]) != 1)
 
 
 def shown(
