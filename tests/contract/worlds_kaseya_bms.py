@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from bridge.model import Ticket, TicketRef
 from bridge.simulator.kaseya_bms import PracticeKaseyaBMS
 from bridge.simulator.kaseya_bms.catalogue import INACTIVE_TYPES, ORPHANED_SUBTYPES, WEBHOOK_EVENTS
 from bridge.simulator.kaseya_bms.sender import Delivery, Webhook
+from bridge.simulator.world import PracticeTicket
 from psa_adapters.base import WebhookRequest
 from psa_adapters.kaseya_bms import KaseyaBMS
 from tests.contract.world import World
@@ -107,3 +109,9 @@ class KaseyaBMSWorld(World):
             "Email / Laptop",
             "Network / Outlook 2010",
         }
+
+
+def filed(world: KaseyaBMSWorld, adapter: KaseyaBMS, **what: str) -> Ticket:
+    """File a ticket in the practice account and read it through the adapter."""
+    id_ = world.practice.create_ticket(PracticeTicket(**{"title": "Dock asleep", "body": "It sleeps.", **what}))
+    return adapter.get_ticket(TicketRef("practice", id_))
