@@ -35,6 +35,7 @@ _END = "x-end"
 _SWALLOWING = re.compile(
     r"<(/?)(?=(?:script|style|title|textarea|xmp|iframe|noembed|noframes|plaintext)\b)", re.IGNORECASE
 )
+_DECLARATION = re.compile(r"<[!?][^<]*+")
 _QUOTES = str.maketrans({'"': "”", "'": "’"})
 _BREAKS = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
@@ -112,7 +113,7 @@ def _finished(text: str) -> str:
     """Take from a text whatever could swallow the rest of it."""
     text = text.replace("<!--", " ").translate(_QUOTES)
     closed = text.rfind(">") + 1
-    return _SWALLOWING.sub(r"<\1x-", text[:closed]) + text[closed:].replace("<", "&lt;")
+    return _SWALLOWING.sub(r"<\1x-", text[:closed]) + _DECLARATION.sub("", text[closed:]).replace("<", "&lt;")
 
 
 def _offset(text: str, line: int, column: int) -> int:
