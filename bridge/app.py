@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bridge import references
 from bridge.ai import PROVIDERS, AIProvider, AIRuntime
 from bridge.ai.chain import Chain
 from bridge.asking import Asking, Budgeted
@@ -38,7 +39,7 @@ from bridge.settings.model import Connection, Organization, Provider, Settings
 from bridge.settings.source import Source
 from bridge.store import Store
 from bridge.store.bulletins import Bulletins
-from bridge.store.engine import is_sqlite
+from bridge.store.engine import is_sqlite, is_unavailable
 from bridge.store.prompts import LastKnown
 from bridge.triage import Desk
 from bridge.workflow import Engine, Patience, default_executor
@@ -82,15 +83,17 @@ class Bridge:
         # The file names the database, and the database holds the console's overrides of the file.
         database = load(config, adapters=ADAPTERS, providers=PROVIDERS).database
         self.store = Store.open(database, now=lambda: self.clock.now().timestamp())
+        self.redactor = Redactor()
+        self.secrets = _RecentSecrets(self.store, self.clock.monotonic, self.redactor.add)
+        self._last_documents: dict[str, Mapping[str, Any]] | None = None
         self.source = Source(
             config,
             adapters=ADAPTERS,
             providers=PROVIDERS,
             overrides=self._documents,
             clock=self.clock.monotonic,
+            usable=self._usable,
         )
-        self.redactor = Redactor()
-        self.secrets = _RecentSecrets(self.store, self.clock.monotonic, self.redactor.add)
         self.asking = Asking(
             self.source.current,
             self.secrets,
@@ -114,7 +117,15 @@ class Bridge:
             # Writers of one SQLite file that share a pool queue fairly instead of polling for the lock.
             steps=self.store.steps if is_sqlite(database) else None,
         )
-        self.intake = Intake(self.store, self.engine, self.place, self.clock.now, self._arrived, self.engine.wake)
+        self.intake = Intake(
+            self.store,
+            self.engine,
+            self.place,
+            self.clock.now,
+            self._arrived,
+            self.engine.wake,
+            lambda psa: ADAPTERS[psa].busy_status if psa in ADAPTERS else 503,
+        )
         self.people = People(self.store, self.desk, self.intake)
         self.exchange: Exchange | None = None
         self.replies = Replies(self.store, self.desk)
@@ -208,7 +219,18 @@ class Bridge:
         return self.asking.provider(organization, configured, model)
 
     def _documents(self) -> dict[str, Mapping[str, Any]]:
-        return {name: override.document for name, override in self.store.overrides.all().items()}
+        """Return the console's documents; the last known ones while the database is away."""
+        try:
+            found = {name: override.document for name, override in self.store.overrides.all().items()}
+        except Exception as error:
+            if self._last_documents is None or not is_unavailable(error):
+                raise
+            return self._last_documents
+        self._last_documents = found
+        return found
+
+    def _usable(self, new: Settings, old: Settings) -> None:
+        references.check(new, old, self.secrets, ADAPTERS)
 
     def readiness(self) -> Readiness:
         """Tell whether this process can store and process."""

@@ -7,6 +7,7 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bridge.clocks import CLOCK_SLACK, OVERLAP
 from bridge.errors import BridgeError, NotSupported
 from bridge.guards import switched_off
 from bridge.rescue import rescue
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 HEALTH_EVERY = timedelta(hours=1)
 RESCUE_EVERY = timedelta(minutes=10)
 RETENTION_EVERY = timedelta(hours=6)
+LEAP, HELD = timedelta(days=2), timedelta(days=1)
+"""A longer time since the last retention makes it wait, and for how long."""
 SILENT_AFTER = timedelta(days=3)
 """A connection whose webhooks stay away this long, while sweeps do find tickets, gets an alarm."""
 
@@ -38,8 +41,9 @@ class Chores:
         now = self._bridge.clock.now().timestamp()
 
         def is_due(name: str, seconds: float) -> bool:
-            # A quarter minute of slack, because the tick that asks comes once a minute, not quite on time.
-            return name not in marks or now - marks[name][0] >= seconds - 15
+            # A quarter minute of slack, because the tick that asks comes once a minute, not quite on time. A mark
+            # in the future was set while the clock was wrong, or it is wrong now; neither is a reason to rest.
+            return name not in marks or not -CLOCK_SLACK < now - marks[name][0] < seconds - 15
 
         due = ["rescue"] if is_due("rescue", RESCUE_EVERY.total_seconds()) else []
         due += ["retention"] if is_due("retention", RETENTION_EVERY.total_seconds()) else []
@@ -61,6 +65,7 @@ class Chores:
                 found = self._bridge.intake.sweep(connection)
                 self._bridge.store.alarms.clear(f"sweep:{connection}")
                 self._watch_silence(connection, found)
+                self._watch_clock(connection)
                 logger.info("sweep of %s: %d new", connection, found)
             elif kind == "health":
                 self._health(connection)
@@ -126,15 +131,45 @@ class Chores:
         """Delete what is past its time; a stop half-way leaves the rest for the next time."""
         bridge = self._bridge
         now, settings = bridge.clock.now(), bridge.settings
+        if self._leapt(now.timestamp()):
+            bridge.store.watermarks.set("retention", now.timestamp())
+            logger.warning("retention deletes nothing for a day: the clock leapt, or the service was off for long")
+            return
         gone = Retention(bridge.store, bridge.engine.jobs, bridge.clock.sleep).apply(
             now, timedelta(days=settings.retention_days), self._is_on
         )
         bridge.store.watermarks.set("retention", now.timestamp())
         logger.info("retention: %d runs deleted", gone)
 
+    def _leapt(self, now: float) -> bool:
+        """Tell whether a day has not yet passed since the clock leapt, or seemed to while nothing ran.
+
+        A clock wrongly in the future would make everything old, also what tells that a ticket was handled.
+        """
+        marks = self._bridge.store.watermarks
+        last, held = marks.get("retention"), marks.get("retention:held")
+        if last is not None and not -CLOCK_SLACK < now - last < LEAP.total_seconds():
+            marks.set("retention:held", now)
+            return True
+        return held is not None and -CLOCK_SLACK < now - held < HELD.total_seconds()
+
     def _is_on(self, connection: str) -> bool:
         organization = self._bridge.settings.organization_of(connection)
         return organization is not None and not switched_off(organization, organization.connections[connection])
+
+    def _watch_clock(self, connection: str) -> None:
+        """Tell an admin while the clock is behind the last sweep, as after it was set back."""
+        mark, alarm = self._bridge.store.watermarks.get(f"sweep:{connection}"), f"clock:{connection}"
+        ahead = (mark or 0.0) - self._bridge.clock.now().timestamp()
+        if ahead <= OVERLAP.total_seconds():
+            self._bridge.store.alarms.clear(alarm)
+            return
+        self._bridge.alarm(
+            alarm,
+            self._organization(connection),
+            f"this machine's clock is {ahead / 3600:.1f} hours behind the last sweep of {connection}; put it "
+            "right. Until it has caught up, sweeps find only tickets newer than that",
+        )
 
     def _watch_silence(self, connection: str, found: int) -> None:
         """Tell an admin where sweeps find tickets and webhooks, which did come once, stay away."""

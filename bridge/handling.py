@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from bridge.errors import BridgeError, TemporaryError
 from bridge.guards import switched_off
 from bridge.limits import STANDING
@@ -20,6 +22,8 @@ from bridge.triage.decide import is_psa_refusal
 from bridge.triage.report import status_of
 
 logger = logging.getLogger(__name__)
+
+NO_DATABASE = "its database cannot be used right now"
 
 
 @dataclass
@@ -56,7 +60,7 @@ class Handling:
         desk = self.desk(str(job["connection"]))
         earlier = state.get("finished")
         if earlier and (earlier["wrote"] or _patience_over(state)):
-            return {**earlier, **self._tell(job, state, desk, decided, Acted.load(earlier["acted"]))}
+            return {**earlier, **self._told(job, state, desk, decided, Acted.load(earlier["acted"]))}
         off = switched_off(desk.organization, desk.connection) if desk and decided.decisions else ""
         if off:
             # It was switched off after the AI was asked; off means that nothing is touched any more.
@@ -67,7 +71,19 @@ class Handling:
         result = {"acted": acted.dump(), "wrote": False, "retry": _retry(acted.problem)}
         if result["retry"]:
             return result
-        return {**result, "wrote": True, **self._tell(job, state, desk, decided, acted)}
+        return {**result, "wrote": True, **self._told(job, state, desk, decided, acted)}
+
+    def _told(
+        self, job: Mapping[str, Any], state: Mapping[str, Any], desk: Desk | None, decided: Decided, acted: Acted
+    ) -> dict[str, Any]:
+        """Do as `_tell`; while the database is away, what was written is kept and telling is tried again."""
+        try:
+            return self._tell(job, state, desk, decided, acted)
+        except SQLAlchemyError as error:
+            # At the end of all patience the engine's own repeats are left, and the watch over stuck runs.
+            if _patience_over(state) or not is_unavailable(error):
+                raise
+            return {"retry": _retry(Problem("the bridge", NO_DATABASE, temporary=True))}
 
     def _tell(
         self, job: Mapping[str, Any], state: Mapping[str, Any], desk: Desk | None, decided: Decided, acted: Acted
@@ -96,7 +112,13 @@ class Handling:
         return {"retry": None, "finished": True}
 
     def waiting(self, job: Mapping[str, Any], attempts: int, reason: str) -> None:
-        self.store.runs.wait(str(job["run"]), reason, attempts)
+        try:
+            self.store.runs.wait(str(job["run"]), reason, attempts)
+        except SQLAlchemyError as error:
+            if not is_unavailable(error):
+                raise
+            # It is shown to people only; the job itself knows that it waits.
+            logger.warning("that the run waits could not be noted: %s", type(error).__name__)
 
     def _write_notes(self, desk: Desk, facts: Facts) -> list[str]:
         notes = report(desk, facts, modes=modes(desk.organization))
@@ -172,7 +194,7 @@ def _guarded(step: Callable[[], Any], failed: Callable[[Problem], Any]) -> Any:
         return failed(Problem.of(error))
     except Exception as error:
         if is_unavailable(error):
-            return failed(Problem("the bridge", "its database cannot be used right now", temporary=True))
+            return failed(Problem("the bridge", NO_DATABASE, temporary=True))
         # The message and the traceback's values may hold ticket text, so only names and places are logged.
         trace, places = error.__traceback__, []
         while trace is not None:

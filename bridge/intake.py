@@ -5,29 +5,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from bridge.clocks import look
 from bridge.errors import BridgeError, TemporaryError, WebhookRejected
 from bridge.guards import switched_off
 from bridge.logcontext import during, known_as
 from bridge.model import TicketRef
 from bridge.settings.model import Connection, Organization
 from bridge.store import Store
-from bridge.store.engine import is_unavailable
+from bridge.store.engine import is_unavailable, reason
 from bridge.store.runs import Run
+from bridge.storing import Storing
 from psa_adapters.base import PSAAdapter, WebhookRequest
 
 logger = logging.getLogger(__name__)
 
 MAX_BODY = 1024 * 1024
-OVERLAP = timedelta(minutes=15)
-"""How far a sweep looks back behind its watermark: clocks differ and tickets become visible late."""
-FIRST_LOOK = timedelta(minutes=30)
-"""How far the very first sweep looks back; older tickets were there before the bridge was."""
 
 
 class JobQueue(Protocol):
@@ -59,17 +57,27 @@ class Intake:
     now: Callable[[], datetime]
     arrived: Callable[[str, str, str], None] = field(default=lambda _psa, _connection, _status: None)
     stored: Callable[[], None] = field(default=lambda: None)
+    busy_status: Callable[[str], int] = field(default=lambda _psa: 503)
+    storing: Storing = field(default_factory=Storing)
 
     def receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
         """Answer one webhook, after storing what it rings for."""
         # Until the ticket is known, lines of the log are found by their connection.
         with during(connection_id):
-            answer = self._receive(psa, connection_id, request)
-            try:
-                self.arrived(psa, connection_id if answer.status != 404 else "", str(answer.body["status"]))
-            except SQLAlchemyError as error:
-                # The event is stored or refused already; book-keeping must not change the answer.
-                logger.warning("%s: its arrival could not be noted: %s", connection_id, type(error).__name__)
+            if self.storing.stalled():
+                logger.error("%s: webhook could not be stored: the database does not answer", connection_id)
+                return _busy(self.busy_status(psa))
+            with self.storing.watched():
+                answer = self._received(psa, connection_id, request)
+        return answer
+
+    def _received(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
+        answer = self._receive(psa, connection_id, request)
+        try:
+            self.arrived(psa, connection_id if answer.status != 404 else "", str(answer.body["status"]))
+        except SQLAlchemyError as error:
+            # The event is stored or refused already; book-keeping must not change the answer.
+            logger.warning("%s: its arrival could not be noted: %s", connection_id, type(error).__name__)
         return answer
 
     def _receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
@@ -78,13 +86,12 @@ class Intake:
         except (BridgeError, SQLAlchemyError) as error:
             # A secret that cannot be read right now, or the database; the PSA may try again.
             logger.error("%s: webhook could not be taken: %s", connection_id, type(error).__name__)
-            return Answer(503, {"status": "busy", "reason": "could not be stored; send it again"}, 5)
+            return _busy(self.busy_status(psa))
         if found is None or found[1].psa != psa:
             return Answer(404, {"status": "unknown", "reason": "no such connection here"})
         organization, connection, adapter = found
         if len(request.body) > MAX_BODY:
             return Answer(413, {"status": "too large"})
-        busy = Answer(adapter.busy_status, {"status": "busy", "reason": "could not be stored; send it again"}, 5)
         try:
             doorbell = adapter.read_webhook(request)
         except WebhookRejected as error:
@@ -93,7 +100,7 @@ class Intake:
             return Answer(status, {"status": "unauthenticated" if status == 401 else "malformed"})
         except TemporaryError as error:
             logger.warning("%s: webhook could not be verified: %s", connection_id, error)
-            return busy
+            return _busy(adapter.busy_status)
         except BridgeError as error:
             logger.warning("%s: webhook could not be verified: %s", connection_id, error)
             return Answer(401, {"status": "unauthenticated"})
@@ -101,12 +108,16 @@ class Intake:
         if refs:
             known_as(", ".join(map(str, refs[:5])))
         try:
-            return self._store(organization, connection, refs, doorbell)
+            answer = self._store(organization, connection, refs, doorbell)
         except Exception as error:
             if not is_unavailable(error):
                 raise
-            logger.error("%s: webhook could not be stored: %s", connection_id, type(error).__name__)
-            return busy
+            self.storing.refused(reason(error))
+            logger.error("%s: webhook could not be stored: %s", connection_id, reason(error))
+            return _busy(adapter.busy_status)
+        if answer.status == 202:
+            self.storing.stored()
+        return answer
 
     def _store(
         self, organization: Organization, connection: Connection, refs: Sequence[TicketRef], doorbell: Any
@@ -171,8 +182,10 @@ class Intake:
         if switched_off(organization, connection):
             return 0
         began = self.now()
-        mark = self.store.watermarks.get(f"sweep:{connection_id}")
-        since = began - FIRST_LOOK if mark is None else datetime.fromtimestamp(mark, UTC) - OVERLAP
+        marks = self.store.watermarks
+        mark, gap = marks.get(f"sweep:{connection_id}"), marks.get(f"gap:{connection_id}")
+        where = look(began.timestamp(), mark, gap, usual=connection.sweep_minutes * 60)
+        since = datetime.fromtimestamp(where.since, UTC)
         opened = 0
         batch: list[TicketRef] = []
         for ref in adapter.list_created(since):
@@ -181,7 +194,11 @@ class Intake:
                 opened += self._open_unknown(organization, connection, batch)
                 batch = []
         opened += self._open_unknown(organization, connection, batch)
-        self.store.watermarks.set(f"sweep:{connection_id}", began.timestamp(), f"{opened} found")
+        if where.gap is None:
+            marks.remove(f"gap:{connection_id}")
+        elif where.gap != gap:
+            marks.set(f"gap:{connection_id}", where.gap)
+        marks.set(f"sweep:{connection_id}", where.mark, f"{opened} found")
         return opened
 
     def _open_unknown(self, organization: Organization, connection: Connection, refs: list[TicketRef]) -> int:
@@ -192,3 +209,7 @@ class Intake:
 
 def doorbell_refs(connection: Connection, tickets: Sequence[str]) -> list[TicketRef]:
     return [TicketRef(connection.id, ticket) for ticket in dict.fromkeys(tickets)]
+
+
+def _busy(status: int) -> Answer:
+    return Answer(status, {"status": "busy", "reason": "could not be stored; send it again"}, 5)

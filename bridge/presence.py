@@ -66,6 +66,7 @@ class Presence:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._checked = 0.0
+        self._watched: dict[tuple[str, tuple[str, float] | None], float] = {}
 
     def enter(self) -> None:
         """Take the name, before any work is begun. Raises ConfigError where another live process has it."""
@@ -125,12 +126,25 @@ class Presence:
     def look_after_the_dead(self) -> None:
         """Take over the work of silent processes."""
         for name in self._executors.dead():
-            self._executors.bury(name, partial(self._inherit, name))
+            if self._is_still_silent(name):
+                self._executors.bury(name, partial(self._inherit, name))
         if self._standing.clock() - self._checked >= self._patience:
             # An executor without a row: of an older version, or one whose row was lost. It gets its time too.
             self._checked = self._standing.clock()
             for name in self._jobs.holders() - self._executors.names():
                 self._executors.expect(name, self._patience)
+
+    def _is_still_silent(self, name: str) -> bool:
+        """Tell whether a name that seems dead gave no sign of life while this process watched.
+
+        After an outage of the database all are late, and where its clock leaps, all seem dead at once.
+        """
+        seen, now = self._executors.seen(name), self._standing.clock()
+        self._watched = {
+            known: since for known, since in self._watched.items() if known[0] != name or known[1] == seen
+        }
+        since = self._watched.setdefault((name, seen), now)
+        return seen is None or not seen[0] or now - since >= self._every * 2
 
     def _inherit(self, name: str, count: Count) -> None:
         jobs = self._jobs.running(name)

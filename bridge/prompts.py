@@ -128,8 +128,18 @@ class Prompts:
 
     def source(self, name: str) -> tuple[str, Path]:
         """Return a template's text and the file it comes from; one written in the console is in `CONSOLE`."""
-        text, path, _fresh = self._loader().get_source(self._prompts, name)
+        text, path, _fresh = self._loader().read(self._prompts, name)
         return text, Path(path)
+
+    def broken(self) -> list[ConfigError]:
+        """Return the templates that cannot be used as they are now; where there is one, the last good text is."""
+        found = []
+        for name in (*PROMPTS, *NOTES):
+            try:
+                self._loader().get_source(self._prompts, name)
+            except _TROUBLE as error:
+                found.append(ConfigError(f"cannot be read ({type(error).__name__})", file=name))
+        return found + list(self._loader().broken.values())
 
     def check(self, name: str, context: Mapping[str, Any]) -> list[ConfigError]:
         """Find syntax errors and unknown variables, also in branches that this context does not reach."""
@@ -155,9 +165,9 @@ class Prompts:
             return [ConfigError(error.hint, file=str(path), line=_line_of(error))]
         return []
 
-    def _loader(self) -> FileSystemLoader:
+    def _loader(self) -> _Folders:
         loader = self._prompts.loader
-        assert isinstance(loader, FileSystemLoader)
+        assert isinstance(loader, _Folders)
         return loader
 
     def _explained(self, name: str, error: Exception) -> PermanentError:
@@ -179,13 +189,30 @@ def _message(error: Exception) -> str:
 
 
 class _Folders(FileSystemLoader):
-    """Also notices a text that appears in an earlier place after the same name was read from a later one."""
+    """Also notices a text that appears in an earlier place after the same name was read from a later one.
+
+    A text that is no template, as a file half saved, does not take the place of a good one; `broken` says why.
+    """
 
     def __init__(self, folders: list[str], written: Callable[[], Mapping[str, str]]) -> None:
         super().__init__(folders)
         self._written = written
+        self._good: dict[str, tuple[str, str]] = {}
+        self.broken: dict[str, ConfigError] = {}
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        text, path, fresh = self.read(environment, template)
+        wrong = _wrong(environment, template, text, path)
+        if wrong is None:
+            self._good[template] = text, path
+            self.broken.pop(template, None)
+            return text, path, fresh
+        self.broken[template] = wrong
+        good = self._good.get(template)
+        return (*good, fresh) if good else (text, path, fresh)
+
+    def read(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        """Return what is there, good or not."""
         text, path, fresh = super().get_source(environment, template)
         earlier = list(itertools.takewhile(lambda folder: Path(folder) / template != Path(path), self.searchpath))
 
@@ -201,6 +228,15 @@ class _Folders(FileSystemLoader):
 
     def _is(self, template: str, text: str | None) -> bool:
         return self._written().get(template) == text
+
+
+def _wrong(environment: Environment, name: str, text: str, path: str) -> ConfigError | None:
+    try:
+        blocks = {block.name for block in environment.parse(text, filename=path).find_all(nodes.Block)}
+    except TemplateSyntaxError as error:
+        return ConfigError(error.message or "syntax error", file=path, line=error.lineno)
+    missing = [block for block in BLOCKS if name in PROMPTS and block not in blocks]
+    return ConfigError(f"has no block '{missing[0]}'", file=path) if missing else None
 
 
 def _line_of(error: PermanentError) -> int:

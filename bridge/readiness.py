@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import NotUsable
 from bridge.guards import active
+from bridge.store.engine import put, reason
 from bridge.store.tables import watermarks
 
 if TYPE_CHECKING:
@@ -27,21 +28,32 @@ class Readiness:
 def look(bridge: Bridge) -> Readiness:
     """Try to write, and gather what an operator should know."""
     wrong: list[str] = []
-    try:
-        with bridge.store.engine.begin() as connection:
-            connection.execute(watermarks.delete().where(watermarks.c.name == "readiness"))
-            connection.execute(
-                watermarks.insert().values(name="readiness", at=bridge.clock.now().timestamp(), note="")
-            )
-    except SQLAlchemyError as error:
-        wrong.append(f"the database cannot be written ({type(error).__name__}); webhooks are refused")
+    storing = bridge.intake.storing
+    if storing.stalled():
+        wrong.append("the database does not answer; webhooks are refused")
+    else:
+        try:
+            with storing.watched():
+                _write(bridge)
+        except SQLAlchemyError as error:
+            wrong.append(f"the database cannot be written ({reason(error)}); webhooks are refused")
+        trouble = storing.trouble()
+        if trouble and not wrong:
+            wrong.append(f"a webhook could not be stored ({trouble})")
     detail: dict[str, Any] = {"wrong": wrong, "warnings": _warnings(bridge), "inactive": _inactive(bridge)}
     return Readiness(not wrong, detail)
 
 
+def _write(bridge: Bridge) -> None:
+    with bridge.store.engine.begin() as connection:
+        key = {"name": "readiness"}
+        put(connection, watermarks, key, {"at": bridge.clock.now().timestamp(), "note": ""})
+
+
 def _warnings(bridge: Bridge) -> list[str]:
     problem = bridge.source.problem
-    return [f"the changed configuration is not used: {problem}"] if problem else []
+    found = [f"the changed configuration is not used: {problem}"] if problem else []
+    return found + [f"a template is not used as it is: {error}" for error in bridge.prompts().broken()]
 
 
 def _inactive(bridge: Bridge) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from bridge.clocks import CLOCK_SLACK
 from bridge.model import Status
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ ONCE = "the engine gave this run up once; it is tried again"
 
 def rescue(bridge: Bridge) -> None:
     """Look at unfinished runs that have been silent, and see to those that no job will finish."""
-    before = bridge.clock.now().timestamp() - AFTER
-    silent = bridge.store.runs.silent(before)
+    now = bridge.clock.now().timestamp()
+    silent = bridge.store.runs.silent(now - AFTER, after=now + CLOCK_SLACK)
     lost = bridge.engine.jobs.lost([run.id for run in silent])
     for run in silent:
         if run.id not in lost:

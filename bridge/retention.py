@@ -20,7 +20,7 @@ RECURRING = timedelta(days=2)
 """The engine's rows of ticks and chores say nothing after this time."""
 SESSION = timedelta(days=1)
 ATTEMPT = timedelta(hours=1)
-ABOUT_CONNECTION = frozenset({"sweep", "webhook", "silent", "health", "event"})
+ABOUT_CONNECTION = frozenset({"sweep", "webhook", "silent", "health", "event", "gap", "clock"})
 
 
 class Jobs(Protocol):

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,11 @@ class Postgres:
         self._number = 0
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Make the cluster and start it, with the fsync that production has."""
+    def make(self) -> None:
+        """Make the cluster."""
         if self._as:
             os.chown(self.folder, self._as["user"], self._as["group"])
-        data, log = self.folder / "data", self.folder / "log"
+        data = self.folder / "data"
         made = subprocess.run(
             [self.bin / "initdb", "-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-locale",
              "--no-sync"],
@@ -62,6 +63,10 @@ class Postgres:
         )  # fmt: skip
         if made.returncode:
             raise AssertionError(f"initdb: {made.stderr}")
+
+    def start(self) -> None:
+        """Start it, with the fsync that production has."""
+        data, log = self.folder / "data", self.folder / "log"
         options = {
             "listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": "",
             "max_connections": "300", "fsync": "on", "synchronous_commit": "on", "shared_buffers": "32MB",
@@ -69,10 +74,11 @@ class Postgres:
         command = [str(self.bin / "postgres"), "-D", str(data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
-        with log.open("wb") as out:
+        with log.open("ab") as out:
             self._process = subprocess.Popen(
-                command, cwd=self.folder, env=self._environment(), stdout=out, stderr=out, **self._as
-            )
+                command, cwd=self.folder, env=self._environment(), stdout=out, stderr=out,
+                start_new_session=True, **self._as,
+            )  # fmt: skip
         deadline = time.monotonic() + 60
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -90,6 +96,31 @@ class Postgres:
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(30)
+
+    def crash(self) -> None:
+        """End it at once, without a word to anybody and without a checkpoint."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(30)
+
+    def freeze(self) -> None:
+        """Let it stand still: connections stay open, and nothing answers."""
+        assert self._process is not None
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        # Each of its processes leads a group of its own.
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        for pid in [self._process.pid, *map(int, children)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def is_up(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def _url(self, name: str) -> str:
         return f"postgresql+psycopg://{SUPERUSER}@127.0.0.1:{self.port}/{name}"
@@ -123,6 +154,7 @@ def postgres() -> Iterator[Postgres]:
     folder = Path(tempfile.mkdtemp(prefix="bridge-postgres-"))
     server = Postgres(folder, found)
     try:
+        server.make()
         server.start()
         yield server
     finally:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import IO, Any
 
 import requests
 
@@ -22,14 +25,16 @@ class Served:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, seconds: float = 30) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "bridge.cli", "--config", str(self.config), "serve", *self.options],
-                env=self.env,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "bridge.cli", "--config", str(self.config), "serve", *self.options],
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        # Through us, because a process whose disk is full cannot write a file itself.
+        self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
+        self._reader.start()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -41,17 +46,36 @@ class Served:
                 time.sleep(0.05)
         raise AssertionError(f"serve did not become ready:\n{self.tail()}")
 
+    def _read(self, said: IO[bytes]) -> None:
+        with said, self.log.open("ab", buffering=0) as log:
+            while part := os.read(said.fileno(), 65536):
+                log.write(part)
+
+    def allow(self, bytes_: int | None) -> None:
+        """Let the server write files up to a size only, as on a full disk; None: as it likes."""
+        assert self.process is not None
+        most = resource.RLIM_INFINITY if bytes_ is None else bytes_
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+    def ready(self) -> tuple[bool, dict[str, Any]]:
+        """Ask whether it is ready, and what it says about that."""
+        answer = requests.get(f"{self.url}/readyz", timeout=10)
+        return answer.status_code == 200, answer.json()
+
     def kill(self) -> None:
         """SIGKILL, as an out-of-memory killer or a power button would."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
+        self._reader.join(10)
 
     def stop(self) -> int:
         """SIGTERM; return the exit status."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(30)
+        status = self.process.wait(30)
+        self._reader.join(10)
+        return status
 
     def close(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -69,5 +93,8 @@ class Served:
             check=False,
         )
 
+    def said(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
     def tail(self) -> str:
-        return self.log.read_text(errors="replace")[-4000:]
+        return self.said()[-4000:]

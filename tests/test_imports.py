@@ -47,7 +47,7 @@ SOLE_HOMES = {
     "urllib3": ("bridge.http", "bridge.reach", "bridge.simulator"),
     "http.client": (),
     "urllib.request": (),
-    "tenacity": ("bridge.http", "bridge.store.engine"),
+    "tenacity": ("bridge.http", "bridge.store.engine", "bridge.workflow"),
     "jinja2": ("bridge.prompts", "bridge.web"),
     "yaml": ("bridge.settings",),
     "cryptography": ("bridge.secrets", "bridge.simulator.idp"),
@@ -106,6 +106,8 @@ ALLOWED = {
     "bridge.policy": ("bridge.model", "bridge.settings.model"),
     "bridge.redaction": (),
     "bridge.logcontext": (),
+    "bridge.clocks": (),
+    "bridge.storing": (),
     "bridge.discretion": (),
 }  # fmt: skip
 
@@ -182,8 +184,8 @@ LAYERS = {
     ),
     "bridge.presence": ("bridge.errors", "bridge.limits", "bridge.store.engine", "bridge.store.executors"),
     "bridge.workflow": (
-        "bridge.errors", "bridge.logcontext", "bridge.presence", "bridge.store.calls", "bridge.store.engine",
-        "bridge.store.executors", "bridge.wakeup",
+        "bridge.clocks", "bridge.errors", "bridge.logcontext", "bridge.presence", "bridge.store.calls",
+        "bridge.store.engine", "bridge.store.executors", "bridge.ticker", "bridge.wakeup",
     ),
     "bridge.simulator": ("bridge.simulator",),
 }  # fmt: skip

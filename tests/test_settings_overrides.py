@@ -288,7 +288,21 @@ def test_a_changed_file_is_read_within_a_second(service: Service) -> None:
 def test_a_file_written_in_place_is_noticed_too(service: Service) -> None:
     service.file.path.write_text(TEXT.replace("Beta", "Delta!"))
     service.clock.now = 1
+    assert service.name == "Beta", "it may still be growing"
+    service.clock.now = 2
     assert service.name == "Delta!"
+
+
+def test_half_of_a_file_is_not_used_although_it_is_good_yaml(service: Service) -> None:
+    half = TEXT[: TEXT.index("\n", len(TEXT) // 2)]
+    service.file.path.write_text(half)
+    service.clock.now = 1
+    assert service.name == "Beta"
+    service.file.path.write_text(TEXT.replace("Beta", "Gamma"))
+    service.clock.now = 2
+    assert service.name == "Beta"
+    service.clock.now = 3
+    assert (service.name, service.source.problem) == ("Gamma", None)
 
 
 def test_an_unchanged_file_is_not_read_again(service: Service) -> None:

@@ -77,7 +77,7 @@ def restore(frame: Frame, file: Path, handled_until: datetime | None, yes: bool)
 
 
 def _sweep_from(database: str, until: float) -> None:
-    from bridge.intake import OVERLAP
+    from bridge.clocks import OVERLAP
     from bridge.store import Store
 
     store = Store.open(database)

@@ -108,11 +108,10 @@ def explained(error: Exception) -> tuple[list[str], int]:
         return [error.format_message()], error.exit_code
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
         return ["PostgreSQL needs its driver: pip install 'psa-ai-bridge[postgresql]'"], 2
-    from bridge.store.engine import is_unavailable, lacks_tables
+    from bridge.store.engine import is_unavailable, lacks_tables, reason
 
     if lacks_tables(error):
         return ["the database has no tables for jobs yet; start `psa-bridge serve` on it once"], 1
     if is_unavailable(error):
-        said = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
-        return [f"the database cannot be used: {said[0] if said else type(error).__name__}"], 1
+        return [f"the database cannot be used: {reason(error)}"], 1
     return [], 1

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bridge.errors import ConfigError, ConfigErrors
 from bridge.settings.console_connections import settled, twice
@@ -22,6 +22,14 @@ logger = logging.getLogger(__name__)
 Documents = Mapping[str, Mapping[str, Any]]
 
 
+class Signature(NamedTuple):
+    """What tells two states of a file apart."""
+
+    inode: int
+    changed: int
+    size: int
+
+
 def _settled(file: Settings, documents: Documents) -> dict[str, Mapping[str, Any]]:
     known = {key: found.connections for key, found in file.organizations.items()}
     return {key: settled(document, known.get(key, {})) for key, document in documents.items()}
@@ -30,8 +38,10 @@ def _settled(file: Settings, documents: Documents) -> dict[str, Mapping[str, Any
 class Source:
     """Holds the last good settings. `problem` says why newer ones are not in use, None where they are.
 
-    A change is looked for at most once per `interval` seconds of `clock`, when `current` is called. Where the
-    service listens, its number of processes and its database change only with a restart.
+    A change is looked for at most once per `interval` seconds of `clock`, when `current` is called. A file that
+    is written in place, not replaced, counts as changed only when it has stood still for an `interval`: half of a
+    file can be good YAML. `usable` raises ConfigError for new settings that cannot take the place of the old ones.
+    Where the service listens, its number of processes and its database change only with a restart.
     """
 
     def __init__(
@@ -45,16 +55,19 @@ class Source:
         interval: float = 1.0,
         folder: Path | None = None,
         environ: Mapping[str, str] | None = None,
+        usable: Callable[[Settings, Settings], None] = lambda _new, _old: None,
     ) -> None:
         """Read the file at once; ConfigError or ConfigErrors where it cannot be used."""
         self.path, self.adapters, self.providers = path, adapters, providers
         self.overrides, self.clock, self.interval = overrides, clock, interval
         # Relative paths must mean the same on every reading, whatever becomes of the working folder.
         self.folder, self.environ = folder or Path.cwd(), environ
+        self.usable = usable
         self.problem: ConfigError | None = None
+        self._of_file: ConfigError | None = None
         self.pending_restart: tuple[str, ...] = ()
         self._lock = threading.Lock()
-        self._signature = self._stat()
+        self._signature = self._noticed = self._stat()
         self._file = self._load()
         self._documents = self._read_documents()
         self._started = self._file
@@ -63,11 +76,15 @@ class Source:
 
     def current(self) -> Settings:
         """Return the settings that hold, after looking for changes if it is time to."""
-        with self._lock:
-            if self.clock() - self._looked >= self.interval:
-                self._looked = self.clock()
-                self._refresh()
-            return self._settings
+        # Whoever comes while another thread looks is not kept waiting: its database may be slow or away.
+        if self._lock.acquire(blocking=False):
+            try:
+                if self.clock() - self._looked >= self.interval:
+                    self._looked = self.clock()
+                    self._refresh()
+            finally:
+                self._lock.release()
+        return self._settings
 
     def reload(self) -> Settings:
         """Look for changes now; for the process that has just stored a console document."""
@@ -81,12 +98,12 @@ class Source:
         with self._lock:
             return self._file
 
-    def _stat(self) -> tuple[int, int, int] | None:
+    def _stat(self) -> Signature | None:
         try:
             found = self.path.stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_ino, found.st_size
+        return Signature(found.st_ino, found.st_mtime_ns, found.st_size)
 
     def _load(self) -> Settings:
         return load(
@@ -102,19 +119,48 @@ class Source:
 
     def _refresh(self) -> None:
         # The signature is taken before reading, so that a change while reading is seen next time.
-        signature, documents = self._stat(), self._read_documents()
+        signature, documents = self._stable(), self._read_documents()
         if signature == self._signature and documents == self._documents:
             return
+        if signature != self._signature:
+            self._take(signature)
         try:
-            file = self._load() if signature != self._signature else self._file
-            settings = self._as_started(with_overrides(file, _settled(file, documents)))
+            self._settings = self._as_started(with_overrides(self._file, _settled(self._file, documents)))
         except ConfigError as error:
-            logger.error("the changed configuration is not used: %s", error)
-            self.problem = error
+            self._refuse(error)
         else:
-            self._file, self._settings, self.problem = file, settings, None
-        # A broken file is not read again until it changes again.
-        self._signature, self._documents = signature, documents
+            self.problem = self._of_file
+        self._documents = documents
+
+    def _take(self, signature: Signature | None) -> None:
+        """Put the changed file in the place of the old one, if it can be used."""
+        try:
+            file = self._load()
+        except ConfigError as error:
+            # A broken file is not read again until it changes again.
+            self._signature, self._of_file = signature, error
+            self._refuse(error)
+            return
+        try:
+            self.usable(file, self._file)
+        except ConfigError as error:
+            # What is missing is outside the file, so it is tried again although the file stays as it is.
+            self._of_file = error
+            self._refuse(error)
+            return
+        self._signature, self._of_file, self._file = signature, None, file
+
+    def _refuse(self, error: ConfigError) -> None:
+        if str(error) != str(self.problem):
+            logger.error("the changed configuration is not used: %s", error)
+        self.problem = error
+
+    def _stable(self) -> Signature | None:
+        """Return the file's signature; the one in use while the file is being written."""
+        found, before = self._stat(), self._noticed
+        self._noticed = found
+        growing = found is not None and before is not None and found != before and found.inode == before.inode
+        return self._signature if growing else found
 
     def _as_started(self, settings: Settings) -> Settings:
         started = self._started

@@ -21,7 +21,8 @@ class Fault:
 
     `kind`: "answer" sends status / body / headers; "reset" drops the connection before the app runs;
     "lost" lets the app do its work and then drops the connection; "truncate" cuts the real answer in half;
-    "delay" waits `seconds` and then behaves; "drip" sends the real answer slowly, a byte every 0.2 s.
+    "delay" waits `seconds` and then behaves; "drip" sends the real answer byte by byte, over `seconds` in all, or
+    a byte every 0.2 s.
     """
 
     path: str
@@ -175,10 +176,11 @@ class PracticeServer:
             response.set_data(body[: len(body) // 2])
         elif fault is not None and fault.kind == "drip":
             body = response.get_data()
+            pause = fault.seconds / max(1, len(body)) or 0.2
 
             def drip() -> Any:
                 for byte in body:
-                    time.sleep(0.2)
+                    time.sleep(pause)
                     yield bytes([byte])
 
             response.response = drip()

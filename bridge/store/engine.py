@@ -20,6 +20,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
+from bridge.errors import ConfigError
+
 
 class Durability(Enum):
     """How much one commit guarantees on SQLite; PostgreSQL always guarantees all of it."""
@@ -40,14 +42,27 @@ def sqlite_path(url: str) -> Path | None:
 
 def open_engine(url: str, durability: Durability, *, pool_size: int = 2) -> sa.Engine:
     """Create an engine for one database URL; the folder of a SQLite file is made if it is missing."""
+    # Values never go into error messages: those are logged, and some are what an AI said about a ticket.
     if not is_sqlite(url):
         return sa.create_engine(
-            url, pool_size=max(pool_size, 5), max_overflow=5, pool_pre_ping=True, pool_timeout=10
+            url,
+            pool_size=max(pool_size, 5),
+            max_overflow=5,
+            pool_pre_ping=True,
+            pool_timeout=10,
+            hide_parameters=True,
+            connect_args=_noticing(url),
         )
     path = sqlite_path(url)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=30)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise ConfigError(f"the database's folder {path.parent} cannot be used: {reason}") from None
+    engine = sa.create_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=30, hide_parameters=True)
+    if path is not None:
+        _stay_with(engine, path)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
@@ -63,6 +78,51 @@ def open_engine(url: str, durability: Durability, *, pool_size: int = 2) -> sa.E
             connection.create_function("unixepoch", 1, lambda _modifier: time.time())
 
     return engine
+
+
+def _stay_with(engine: sa.Engine, path: Path) -> None:
+    """Refuse to work on when the file is deleted or another takes its place.
+
+    A process that has it open would go on writing into a file nobody will ever find again, and a new connection
+    would make an empty one, or meet the journal of another.
+    """
+    first: list[int] = []
+
+    def look() -> None:
+        try:
+            found = path.stat().st_ino
+        except OSError:
+            found = 0
+        if first and found != first[0]:
+            what = "was replaced" if found else "is gone"
+            gone = sqlite3.OperationalError(f"the database file {what} while the service runs; restart it")
+            raise OperationalError("connect", None, gone)
+        if found and not first:
+            first.append(found)
+
+    @event.listens_for(engine, "do_connect")
+    def before(*_: Any) -> None:
+        look()
+
+    @event.listens_for(engine, "checkout")
+    def again(*_: Any) -> None:
+        look()
+
+
+def _noticing(url: str) -> dict[str, str]:
+    """Return libpq's options that notice a server which has gone without a word; the URL's own come first.
+
+    https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+    """
+    wanted = {
+        "connect_timeout": "5",
+        "keepalives_idle": "15",
+        "keepalives_interval": "5",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "30000",
+    }
+    given = sa.make_url(url).query
+    return {name: value for name, value in wanted.items() if name not in given}
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -102,8 +162,20 @@ def _insert(connection: sa.Connection, table: sa.Table) -> Any:
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Tell whether a database error means "cannot store right now" (locked, full, read-only, gone)."""
-    return isinstance(error, OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError)
+    """Tell whether a database error means "cannot store right now" (locked, full, read-only, gone, damaged)."""
+    if isinstance(error, OperationalError | sa.exc.InterfaceError | sa.exc.TimeoutError):
+        return True
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
+    return isinstance(error, sa.exc.DatabaseError) and code & 0xFF in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )
+
+
+def reason(error: BaseException) -> str:
+    """Return what the database said, in its first line, which names no values: "database or disk is full"."""
+    said = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()
+    return said[0][:200] if said else type(error).__name__
 
 
 def lacks_tables(error: BaseException) -> bool:

@@ -110,7 +110,8 @@ class Executors:
 
 
 def _is_dead() -> sa.ColumnElement[bool]:
-    return executors.c.seen + executors.c.patience <= _NOW
+    # Also seen in the future: the database's clock was set back, and nobody has been seen since.
+    return sa.or_(executors.c.seen + executors.c.patience <= _NOW, executors.c.seen - executors.c.patience > _NOW)
 
 
 def _count(connection: sa.Connection, jobs: Sequence[str]) -> dict[str, int]:

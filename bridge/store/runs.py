@@ -225,10 +225,14 @@ class RunLog:
         with self.engine.connect() as connection:
             return {Status(status): count for status, count in connection.execute(query)}
 
-    def silent(self, before: float, *, limit: int = 200) -> list[Run]:
-        """Return unfinished runs that nothing was written about since an instant, oldest first."""
+    def silent(self, before: float, *, after: float, limit: int = 200) -> list[Run]:
+        """Return unfinished runs that nothing was written about since an instant, oldest first.
+
+        Also those written about later than `after`, an instant in the future: the clock was set back since.
+        """
         open_ = [status.value for status in UNFINISHED]
-        query = sa.select(runs).where(runs.c.status.in_(open_), runs.c.updated < before)
+        outside = sa.or_(runs.c.updated < before, runs.c.updated > after)
+        query = sa.select(runs).where(runs.c.status.in_(open_), outside)
         with self.engine.connect() as connection:
             return [read_run(row) for row in connection.execute(query.order_by(runs.c.created).limit(limit))]
 

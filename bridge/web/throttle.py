@@ -43,7 +43,9 @@ class Throttle:
         longest = 0.0
         for name, limit in _counted(user, source):
             failures, last = self.store.attempts.get(name)
-            longest = max(longest, last + limit.wait(failures) - now)
+            wait = limit.wait(failures)
+            # A failure in the future was counted before the clock was set back; nobody waits longer than told.
+            longest = max(longest, min(wait, last + wait - now))
         return longest
 
     def failed(self, user: str, source: str) -> None:

@@ -6,7 +6,10 @@ It is a process-wide singleton.
 from __future__ import annotations
 
 import logging
+import secrets
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -16,13 +19,21 @@ from typing import Any
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions
 from filelock import FileLock, Timeout
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    sleep_using_event,
+    stop_when_event_set,
+    wait_random_exponential,
+)
 
 from bridge.errors import ConfigError
 from bridge.logcontext import during
 from bridge.presence import PATIENCE, Presence
 from bridge.store.calls import Caller, Listener
-from bridge.store.engine import Durability, is_sqlite, open_engine, sqlite_path
+from bridge.store.engine import Durability, is_sqlite, is_unavailable, open_engine, sqlite_path
 from bridge.store.executors import Executors
+from bridge.ticker import Ticker
 from bridge.wakeup import Bell, Load
 from bridge.workflow import flow
 from bridge.workflow.flow import Handler, Patience
@@ -68,6 +79,10 @@ class Engine:
     _presence: Presence | None = field(default=None, init=False)
     _caller: Caller | None = field(default=None, init=False)
     _listener: Listener | None = field(default=None, init=False)
+    _ticker: Ticker | None = field(default=None, init=False)
+    _stopping: threading.Event = field(default_factory=threading.Event, init=False)
+    _under_way: set[str] = field(default_factory=set, init=False)
+    _idle: dict[str, float] = field(default_factory=dict, init=False)
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -76,6 +91,7 @@ class Engine:
 
     def start(self) -> None:
         """Open the engine; with `run_jobs`, recover what a killed process left and begin to work."""
+        self._stopping.clear()
         flow.attach(self)
         web = self._open(Durability.ACKNOWLEDGED)
         if not is_sqlite(self.url):
@@ -92,6 +108,8 @@ class Engine:
             self.jobs.adopt(ALONE)
         if self._presence is not None:
             self._presence.ready()
+        if self.run_jobs and self.tick:
+            self._ticker = Ticker(self._tick)
 
     def _join(self, executors: Executors) -> None:
         """Become one of several processes."""
@@ -130,7 +148,8 @@ class Engine:
             "log_level": "WARNING",
             "max_executor_threads": self.slots + 14,
             "notification_listener_polling_interval_sec": 1.0,
-            "scheduler_polling_interval_sec": 30.0,
+            # Nothing is scheduled in it; see bridge.ticker.
+            "scheduler_polling_interval_sec": 86_400.0,
             "use_listen_notify": False,
         }
         if not alone:
@@ -155,13 +174,15 @@ class Engine:
             polling_interval_sec=max(1.0, self.poll_seconds),
             on_conflict="always_update",
         )
-        if self.tick:
-            DBOS.apply_schedules(
-                [{"schedule_name": "tick", "workflow_fn": flow.tick, "schedule": "* * * * *", "context": None}]
-            )
+        # Versions before 0.2 let the engine tick; its schedule stands still while the wall clock is set back.
+        DBOS.delete_schedule("tick")
 
     def stop(self, *, seconds: float = 10.0) -> None:
         """Stop taking jobs, give running steps a moment, close. Unfinished jobs resume at the next start."""
+        self._stopping.set()
+        if self._ticker is not None:
+            self._ticker.stop()
+            self._ticker = None
         if self._running:
             DBOS.destroy(workflow_completion_timeout_sec=int(seconds))
             self._running = False
@@ -216,11 +237,21 @@ class Engine:
         """Hold a job's slot; where it is given back and others wait for it, wake the queue."""
         organization = str(job["organization"])
         try:
-            with during(str(job["run"])), self._load.of(organization):
+            with during(str(job["run"])), self._load.of(organization), self.carrying():
                 yield
         finally:
             if self._load.was_full(organization, self.slots, self.per_organization):
                 self._bell.ring()
+
+    @contextmanager
+    def carrying(self) -> Iterator[None]:
+        """Know the job this thread carries on as one that is under way here."""
+        job = str(DBOS.workflow_id)
+        self._under_way.add(job)
+        try:
+            yield
+        finally:
+            self._under_way.discard(job)
 
     def request(self, chore: str, key: str) -> None:
         """Enqueue a chore once per key."""
@@ -231,6 +262,34 @@ class Engine:
         }
         self._the_client().enqueue(options, chore)
 
+    def _tick(self) -> None:
+        """Enqueue the chores that are due, each once over all processes, and look after jobs gone astray."""
+        for chore in self.handler.due_chores():
+            options: EnqueueOptions = {
+                "workflow_name": "do_chore",
+                "queue_name": CHORES,
+                "workflow_id": f"chore:{chore}:{secrets.token_hex(6)}",
+                # One that is queued or under way, in whatever process, is enough.
+                "deduplication_id": chore,
+                "duplication_policy": "return-existing",
+            }
+            self._the_client().enqueue(options, chore)
+        self.readopt()
+        self.jobs.shorten_delays(time.time())
+
+    def readopt(self, *, after: float = 60.0) -> None:
+        """Enqueue jobs again that this process has begun and none of its threads carries on.
+
+        A database that fails while a job is begun or ended leaves such a one, and the engine would take it up at
+        the next start only. One is known by being idle for `after` seconds.
+        """
+        begun, now = self.jobs.running(self.executor or default_executor()), time.monotonic()
+        self._idle = {job: self._idle.get(job, now) for job in begun if job not in self._under_way}
+        astray = [job for job, since in self._idle.items() if now - since >= after]
+        if astray:
+            logger.warning("taken up again after the database failed: %s", ", ".join(astray[:20]))
+            self.jobs.hand_on(astray)
+
     def continue_later(self, job: Mapping[str, Any], state: Mapping[str, Any], delay: float) -> None:
         """Enqueue the continuation of a run; the same continuation twice is one."""
         options: EnqueueOptions = {
@@ -240,7 +299,16 @@ class Engine:
             "queue_partition_key": str(job["organization"]),
             "delay_seconds": delay,
         }
-        self._the_client().enqueue(options, dict(job), dict(state))
+        # Without its continuation the run would be lost, so the job holds on to it while the database is away.
+        for attempt in Retrying(
+            retry=retry_if_exception(is_unavailable),
+            wait=wait_random_exponential(max=30),
+            stop=stop_when_event_set(self._stopping),
+            sleep=sleep_using_event(self._stopping),
+            reraise=True,
+        ):
+            with attempt:
+                self._the_client().enqueue(options, dict(job), dict(state))
 
     def _the_client(self) -> DBOSClient:
         assert self._client is not None, "the engine is not started"

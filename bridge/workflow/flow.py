@@ -61,8 +61,8 @@ class Host(Protocol):
     def continue_later(self, job: Mapping[str, Any], state: Mapping[str, Any], delay: float) -> None:
         """Enqueue the continuation of a run; the same continuation twice is one."""
 
-    def request(self, chore: str, key: str) -> None:
-        """Enqueue a chore once per key."""
+    def carrying(self) -> AbstractContextManager[None]:
+        """Know the job this thread carries on as one that is under way here."""
 
 
 _host: Host | None = None
@@ -161,12 +161,10 @@ def _chore(name: str) -> None:
 @DBOS.workflow(name="do_chore", max_recovery_attempts=RECOVERY_ATTEMPTS)
 def do_chore(name: str) -> None:
     """Do one chore; one that fails is tried again when it is due again."""
-    _chore(name)
+    with _here().carrying():
+        _chore(name)
 
 
 @DBOS.workflow(name="tick")
-def tick(scheduled: datetime, _context: Any) -> None:
-    """Enqueue the chores that are due. Runs once per minute over all processes."""
-    host = _here()
-    for name in host.handler.due_chores():
-        host.request(name, scheduled.isoformat())
+def tick(_scheduled: datetime, _context: Any) -> None:
+    """Do nothing: a tick that an earlier version enqueued."""

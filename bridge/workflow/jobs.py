@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from dbos import DBOSClient, WorkflowStatus
+
+from bridge.clocks import CLOCK_SLACK
 
 TICKETS = "tickets"
 STEPS = frozenset({"decide", "finish", "DBOS.sleep"})
@@ -72,6 +74,17 @@ class Jobs:
         start = min(undone) if undone else max(done, default=0) + 1
         client.rewind_workflow(job, start_step=start, queue_name=TICKETS, queue_partition_key=organization)
 
+    def shorten_delays(self, now: float) -> None:
+        """Let jobs whose delay began in the future, because the wall clock was set back, wait from now on."""
+        client, ahead = self.client(), (now + CLOCK_SLACK) * 1000
+        delayed = client.list_workflows(
+            status="DELAYED", start_time=_iso(now + CLOCK_SLACK), load_input=False, load_output=False
+        )
+        for job in delayed:
+            if (job.created_at or 0) > ahead and job.delay_until_epoch_ms is not None:
+                asked = max(0.0, (job.delay_until_epoch_ms - (job.created_at or 0)) / 1000)
+                client.set_workflow_delay(job.workflow_id, delay_seconds=asked)
+
     def holders(self) -> set[str]:
         """Return the executors that have begun jobs."""
         return {str(job.executor_id) for job in self._begun() if job.executor_id}
@@ -103,3 +116,7 @@ class Jobs:
     def give_up(self, jobs: Sequence[str]) -> None:
         """End begun jobs; the watch over stuck runs finds theirs and shows them to a person."""
         self.client().cancel_workflows(list(jobs))
+
+
+def _iso(instant: float) -> str:
+    return datetime.fromtimestamp(instant, UTC).isoformat()

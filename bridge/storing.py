@@ -1,0 +1,62 @@
+"""How storing goes: whether the database keeps everybody waiting, and whether it refused something just now."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+LONG = 5.0
+CROWD, LONG_IN_A_CROWD = 8, 2.0
+"""So many waiting together leave few threads for health checks, so less patience is had with them."""
+
+
+LATELY = 10.0
+
+
+class Storing:
+    """Knows since when each piece of work on the database is under way. Thread-safe; seconds of `clock`."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began: dict[object, float] = {}
+        self._lock = threading.Lock()
+        self._refused: tuple[float, str] | None = None
+
+    def refused(self, why: str) -> None:
+        """Remember that something could not be stored."""
+        self._refused = self._clock(), why
+
+    def stored(self) -> None:
+        """Remember that something could be."""
+        self._refused = None
+
+    def trouble(self) -> str:
+        """Return why something could not be stored within the last seconds; empty where all went well since.
+
+        A small write may find room where a webhook does not, so a try alone does not tell.
+        """
+        refused = self._refused
+        return refused[1] if refused is not None and self._clock() - refused[0] < LATELY else ""
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Be under way for as long as the block takes."""
+        mine = object()
+        with self._lock:
+            self._began[mine] = self._clock()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._began[mine]
+
+    def stalled(self) -> bool:
+        """Tell whether somebody has waited for so long that nobody else should begin to."""
+        with self._lock:
+            if not self._began:
+                return False
+            # The first one in is the one that waits longest.
+            waited = self._clock() - next(iter(self._began.values()))
+            return waited > (LONG_IN_A_CROWD if len(self._began) >= CROWD else LONG)
