@@ -4,13 +4,18 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check audit bench clean docs
+.PHONY: demo test faults check audit bench clean docs
 
 demo: .venv/.run
 	@$(BIN)/psa-bridge demo $(ARGS)
 
 test: .venv/.dev
 	@$(BIN)/pytest -n 3 $(ARGS)
+
+# The fault suite, longer than in CI: TIMES seeds, kills and crashes.
+TIMES ?= 10
+faults: .venv/.dev
+	@BRIDGE_FAULTS=$(TIMES) $(BIN)/pytest tests/faults $(ARGS)
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .
