@@ -20,7 +20,7 @@ from bridge.chores import Chores
 from bridge.cleaning import clean
 from bridge.exchange import Exchange
 from bridge.gauges import measure, tell
-from bridge.handling import Handling
+from bridge.handling import Handling, fault_of
 from bridge.intake import Intake
 from bridge.logcontext import during
 from bridge.metrics import Metrics
@@ -196,7 +196,7 @@ class Bridge:
         if found is None:
             return None
         organization, connection, adapter = found
-        return Desk(organization, connection, adapter, self.prompts(), self.asker, clean)
+        return Desk(organization, connection, adapter, self.prompts(), self.asker, clean, fault_of)
 
     def prompts(self) -> Prompts:
         folder = self.settings.prompts

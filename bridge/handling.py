@@ -18,7 +18,7 @@ from bridge.settings.model import Organization
 from bridge.store import Store
 from bridge.store.engine import is_unavailable
 from bridge.triage import Acted, Decided, Desk, Facts, Problem, act, decide, report
-from bridge.triage.decide import is_psa_refusal
+from bridge.triage.problem import fault, is_psa_refusal
 from bridge.triage.report import status_of
 
 logger = logging.getLogger(__name__)
@@ -193,17 +193,14 @@ def _guarded(step: Callable[[], Any], failed: Callable[[Problem], Any]) -> Any:
     except TemporaryError as error:
         return failed(Problem.of(error))
     except Exception as error:
-        if is_unavailable(error):
-            return failed(Problem("the bridge", NO_DATABASE, temporary=True))
-        # The message and the traceback's values may hold ticket text, so only names and places are logged.
-        trace, places = error.__traceback__, []
-        while trace is not None:
-            places.append(f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}")
-            trace = trace.tb_next
-        logger.error("internal error %s at %s", type(error).__name__, " > ".join(places))
-        return failed(
-            Problem("the bridge", f"internal error ({type(error).__name__}); see the log", kind="Internal")
-        )
+        return failed(fault_of(error))
+
+
+def fault_of(error: Exception) -> Problem:
+    """Return what a database that is away, or a fault of our own, means for a run."""
+    if is_unavailable(error):
+        return Problem("the bridge", NO_DATABASE, temporary=True)
+    return fault(error)
 
 
 def _retry_decide(decided: Decided) -> dict[str, Any] | None:

@@ -94,15 +94,17 @@ def test_both_capabilities_are_asked_and_their_answers_kept_apart() -> None:
         AuthRejected("OpenAI", "refused our credentials"),
         TemporaryError("OpenAI", "cannot serve us right now", retry_after=30),
         AnswerRejected("OpenAI", "empty"),
+        ValueError("a fault of our own"),
     ],
 )
 @pytest.mark.parametrize("failing", [CATEGORIZATION, SENTIMENT])
-def test_one_capability_failing_leaves_the_other_untouched(failing: Capability, error: BridgeError) -> None:
+def test_one_capability_failing_leaves_the_other_untouched(failing: Capability, error: Exception) -> None:
     ai = answering(error, CALM) if failing is CATEGORIZATION else answering(CHOSE_BATTERY, error)
     known = decided_by(ai)
     [decision], [problem] = known.decisions, known.problems
     assert decision.capability is not failing
-    assert (problem.capability, problem.kind) == (failing, type(error).__name__)
+    kind = type(error).__name__ if isinstance(error, BridgeError) else "Internal"
+    assert (problem.capability, problem.kind) == (failing, kind)
     assert problem.temporary is isinstance(error, TemporaryError)
 
 

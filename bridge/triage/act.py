@@ -10,8 +10,9 @@ from bridge.errors import BridgeError, PermanentError, ValueRejected
 from bridge.model import Capability, Change, Choice, Field, LeftAlone, Plan, Taxonomy, Ticket, TicketRef, Value
 from bridge.policy import RAISED_BY, at_least, fields_to_write, legal, name_of, plan, same
 from bridge.records import dump_change, dump_plan, load_change, load_plan
-from bridge.triage.decide import Decided, Problem
+from bridge.triage.decide import Decided
 from bridge.triage.desk import Desk
+from bridge.triage.problem import Problem
 from psa_adapters.base import PSAAdapter
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from dataclasses import fields as fields_of
 from typing import Any
 
 from bridge.ai import Completion, Prompt
@@ -21,7 +20,7 @@ from bridge.answer import (
     score_schema,
     without_echo,
 )
-from bridge.errors import AnswerRejected, AuthRejected, BridgeError, NotFound, Paused, TemporaryError
+from bridge.errors import AnswerRejected, BridgeError, NotFound
 from bridge.guards import guard
 from bridge.model import (
     Capability,
@@ -42,6 +41,7 @@ from bridge.records import dump_decision, dump_usage, dump_value, load_decision,
 from bridge.settings.model import Organization
 from bridge.triage.desk import Desk
 from bridge.triage.menu import Menus
+from bridge.triage.problem import Problem
 
 logger = logging.getLogger(__name__)
 
@@ -50,47 +50,6 @@ _MENUS = Menus()
 _SIDE_BY_SIDE = ThreadPoolExecutor(64, thread_name_prefix="ask")
 """Threads for the second capability of a ticket; more than the engine has slots, so that none waits."""
 TEMPLATES = {Capability.CATEGORIZATION: "categorize.md.j2", Capability.SENTIMENT: "sentiment.md.j2"}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why something did not work, in the reader's words. `capability` None: the PSA itself."""
-
-    where: str
-    hint: str
-    capability: Capability | None = None
-    temporary: bool = False
-    paused: bool = False
-    retry_after: float | None = None
-    status: int | None = None
-    kind: str = ""
-    spent: tuple[Spent, ...] = ()
-    """What was used in vain; kept in Decided.lost, beyond the problem's own life."""
-
-    @classmethod
-    def of(cls, error: BridgeError, capability: Capability | None = None) -> Problem:
-        return cls(
-            error.where,
-            error.hint,
-            capability,
-            isinstance(error, TemporaryError),
-            isinstance(error, Paused),
-            error.retry_after if isinstance(error, TemporaryError) else None,
-            error.status,
-            type(error).__name__,
-            error.spent,
-        )
-
-    def dump(self) -> dict[str, Any]:
-        told = {name: value for name, value in vars(self).items() if name != "spent"}
-        return {**told, "capability": self.capability.value if self.capability else None}
-
-    @classmethod
-    def load(cls, data: Mapping[str, Any]) -> Problem:
-        capability = Capability(data["capability"]) if data["capability"] else None
-        # What a newer version has put in is left out, so that going back to this one is possible.
-        known = {field_.name: data[field_.name] for field_ in fields_of(cls) if field_.name in data}
-        return cls(**{**known, "capability": capability})
 
 
 @dataclass(frozen=True)
@@ -223,6 +182,9 @@ def _ask(desk: Desk, organization: Organization, ticket: Ticket, capability: Cap
         return put(desk, organization, ticket, question)
     except BridgeError as error:
         return Problem.of(error, capability)
+    except Exception as error:
+        # A fault of our own in one capability is no reason to lose the other.
+        return replace(desk.fault(error), capability=capability)
 
 
 def put(desk: Desk, organization: Organization, ticket: Ticket, question: Question) -> Decision:
@@ -344,8 +306,3 @@ def _score_reader() -> Reader:
         )  # fmt: skip
 
     return read
-
-
-def is_psa_refusal(problem: Problem) -> bool:
-    """Tell whether the PSA refused our account, so that not even a note can be left."""
-    return problem.capability is None and problem.kind == AuthRejected.__name__

@@ -10,6 +10,7 @@ from bridge.ai import Completion, Privacy, Prompt
 from bridge.model import Capability
 from bridge.prompts import Prompts
 from bridge.settings.model import Connection, Organization
+from bridge.triage.problem import Problem, fault
 from psa_adapters.base import PSAAdapter
 
 
@@ -22,7 +23,11 @@ class Asker(Protocol):
 
 @dataclass(frozen=True)
 class Desk:
-    """One connection's place of work. `asker` is called per ticket, after the client's variables are laid over."""
+    """One connection's place of work.
+
+    `asker` is called per ticket, after the client's variables are laid over; `fault` turns an error that is no
+    upstream's into a problem.
+    """
 
     organization: Organization
     connection: Connection
@@ -30,3 +35,4 @@ class Desk:
     prompts: Prompts
     asker: Callable[[Organization, Capability], Asker]
     clean: Callable[[str], str]
+    fault: Callable[[Exception], Problem] = fault

@@ -10,8 +10,9 @@ from bridge.model import Capability, Change, Decision, Field, LeftAlone, Status
 from bridge.plaintext import Ours
 from bridge.policy import ESCALATED, mood, name_of, triggered
 from bridge.triage.act import Acted
-from bridge.triage.decide import Decided, Problem
+from bridge.triage.decide import Decided
 from bridge.triage.desk import Desk
+from bridge.triage.problem import Problem
 
 LABELS = {Capability.CATEGORIZATION: "Category", Capability.SENTIMENT: "Sentiment", Capability.REPLIES: "Reply"}
 
