@@ -90,9 +90,15 @@ class Site:
         """Change the configuration file; the bridge takes it at once."""
         document = json.loads(self.config.read_text())
         change(document)
-        self.config.write_text(json.dumps(document, indent=1))
-        self.bridge.source.reload()
+        self.rewrite(json.dumps(document, indent=1))
         assert self.bridge.source.problem is None
+
+    def rewrite(self, text: str) -> None:
+        """Replace the configuration file; one written in place would count only when it has stood still."""
+        new = self.config.with_suffix(".new")
+        new.write_text(text)
+        new.replace(self.config)
+        self.bridge.source.reload()
 
     def connection(self) -> str:
         return next(iter(self.bridge.settings.organizations["northwind"].connections))

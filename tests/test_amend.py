@@ -90,7 +90,9 @@ def test_where_the_operator_moves_the_address_the_key_in_use_stays_with_it(tmp_p
     bridge = Bridge(config)
     bridge.store.vault.put("acme.openai", b"token")
     amend(bridge, "acme", {"ai": {"api_key": "vault:acme.openai"}}, "ann", seen=0)
-    config.write_text(text.replace("URL", "https://two.example/v1"))
+    moved = tmp_path / "new.yaml"
+    moved.write_text(text.replace("URL", "https://two.example/v1"))
+    moved.replace(config)
     bridge.source.reload()
     document = {"ai": {"api_key": "vault:acme.openai"}, "replies": {"enabled": True}}
     assert amend(bridge, "acme", document, "ann", seen=1) == 2
