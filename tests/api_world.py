@@ -112,9 +112,7 @@ def world(folder: Path, *, run: bool = False, **organization: Any) -> Iterator[W
                     "licensed": licensed,
                     "connections": {f"cw-{name}": options},
                 }
-            found.config.write_text(json.dumps(document))
-            found.bridge.source.reload()
-            assert found.bridge.source.problem is None
+            found.configure(lambda held: held.update(document))
             yield World(found, create_app(found.bridge))
     finally:
         os.environ.clear()
