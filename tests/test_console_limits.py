@@ -35,6 +35,8 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
             contoso["connections"] = {THEIRS: contoso["connections"][OURS]}
             file["organizations"]["contoso"] = contoso
 
+        for name, value in found.world.secrets().items():
+            monkeypatch.setenv(name, value)
         found.configure(second)
         for name in ("adam", "tess"):
             assert found.bridge.store.users.limit(name, ["northwind"])
@@ -67,7 +69,7 @@ def test_every_route_denies_what_belongs_to_another_organization(
         if rule.endpoint.startswith(("webhooks.", "health.", "api.", "auth.", "sso.", "static")):
             continue
         assert rule.arguments <= set(held) | {"step"}, f"{rule}: say here what its argument is"
-        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: held.get(found[1], "provider"), rule.rule)
+        path = re.sub(r"<(?:[^:>]*:)?(\w+)>", lambda found: held.get(found[1], "provider"), rule.rule)
         query = {"organization": "contoso", "connection": THEIRS, "since": "0", "compact": "1"}
         for method in sorted((rule.methods or set()) & {"GET", "POST"}):
             sent = {"data": {**query, "csrf": token, "seen": "1", "ticket": "777"}} if method == "POST" else {}

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from bridge.settings.model import Organization
-from bridge.web import access
+from bridge.web import access, sessions
 from bridge.web.access import P, R, admins_only
 
 __all__ = ["P", "R", "admins_only", "blueprint", "chosen", "here"]
@@ -44,7 +44,9 @@ def here(endpoint: str, organization: Organization) -> str:
 def _frame() -> dict[str, object]:
     # An action answers with its page, so the tab is told by the path.
     tab = next((endpoint for endpoint, _label in TABS if request.path.startswith(url_for(endpoint))), "")
-    limited = bool(access.someone().limits)
+    # The page of an error is made here too, and then nobody may be signed in.
+    person = sessions.person()
+    limited = person is not None and bool(person.limits)
     tabs = [(endpoint, label) for endpoint, label in TABS if not limited or endpoint not in FOR_ALL]
     return {"tabs": tabs, "tab": tab, "shown": access.shown()}
 
