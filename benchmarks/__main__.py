@@ -8,9 +8,10 @@ import platform
 import statistics
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from benchmarks import ceiling, economy, flow
+from benchmarks import ceiling, economy, fleet, flow
 from benchmarks.stage import slim_upstream, the_bridge, the_floor
 
 STARTS: dict[str, flow.Start] = {"bridge": the_bridge, "floor": the_floor}
@@ -44,7 +45,21 @@ def latency(runs: int, quick: bool) -> Result:
 def burst(runs: int, quick: bool) -> Result:
     """Measure 1,000 callbacks at once."""
     tickets = 200 if quick else 1000
-    measured = _interleaved(runs, lambda above, start: flow.burst(above, start, tickets))
+    return _bursts(_interleaved(runs, lambda above, start: flow.burst(above, start, tickets)))
+
+
+def several(runs: int, quick: bool) -> Result:
+    """Measure 1,000 callbacks at once on PostgreSQL, with three processes."""
+    tickets = 200 if quick else 1000
+    with fleet.database_server() as server, slim_upstream() as above:
+        if server is None:
+            return {"not measured: PostgreSQL is not on this machine": {}}
+        start = partial(fleet.three_processes, server=server)
+        measured = {"three processes": [flow.burst(above, start, tickets) for _ in range(runs)]}
+    return _bursts(measured)
+
+
+def _bursts(measured: dict[str, list[flow.Measured]]) -> Result:
     return {
         name: {
             "tickets/s": _median(all_, lambda run: run.per_second),
@@ -96,6 +111,7 @@ def ceilings(runs: int, quick: bool) -> Result:
 BENCHMARKS: dict[str, Callable[[int, bool], Result]] = {
     "latency": latency,
     "burst": burst,
+    "several": several,
     "tokens": tokens,
     "ceiling": ceilings,
 }
@@ -150,7 +166,10 @@ def main() -> None:
         machine = {"python": platform.python_version(), "system": platform.platform()}
         print(json.dumps({"machine": machine, "runs": runs, "results": found}, indent=2))
     broken = [
-        name for name in ("latency", "burst") for run in found.get(name, {}).values() if run["lost"] + run["twice"]
+        name
+        for name in ("latency", "burst", "several")
+        for run in found.get(name, {}).values()
+        if run.get("lost", 0) + run.get("twice", 0)
     ]
     if broken:
         sys.exit(f"tickets were lost or handled twice: {', '.join(sorted(set(broken)))}")

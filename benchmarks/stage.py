@@ -42,13 +42,11 @@ class Running:
         self.url = f"http://127.0.0.1:{port}"
 
     def cost(self) -> Cost:
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        ticks = int(stat[11]) + int(stat[12])
-        status = dict(
-            line.split(":", 1) for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        """Return what the process and the workers it started took so far."""
+        found = [_cost(pid) for pid in (self.process.pid, *_children(self.process.pid))]
+        return Cost(
+            *(sum(part) for part in zip(*((one.cpu, one.resident, one.peak) for one in found), strict=True))
         )
-        resident, peak = (int(status[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
-        return Cost(ticks / os.sysconf("SC_CLK_TCK"), resident, peak)
 
     def stop(self) -> None:
         self.process.terminate()
@@ -59,6 +57,19 @@ class Running:
             self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+
+def _cost(pid: int) -> Cost:
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(stat[11]) + int(stat[12])
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    resident, peak = (int(status[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+    return Cost(ticks / os.sysconf("SC_CLK_TCK"), resident, peak)
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
 class Upstream(Running):
@@ -90,12 +101,13 @@ def slim_upstream(*, psa_ms: float = 5.0, ai_ms: float = 300.0, paths: int = ups
 
 
 @contextmanager
-def the_bridge(above: Upstream) -> Iterator[Running]:
-    """Start `psa-bridge serve` on an empty SQLite database."""
+def the_bridge(above: Upstream, *, database: str = "", workers: int = 1) -> Iterator[Running]:
+    """Start `psa-bridge serve`; on an empty SQLite database unless another is named."""
     with tempfile.TemporaryDirectory(prefix="psa-bridge-bench-") as folder:
         port = free_port()
         config = Path(folder) / "bridge.yaml"
-        config.write_text(json.dumps(configuration(Path(folder), above.url, port)))
+        settings = configuration(Path(folder), above.url, port, workers=workers)
+        config.write_text(json.dumps(settings | ({"database": database} if database else {})))
         log = Path(folder) / "bridge.log"
         with log.open("w") as file:
             process = python(
@@ -104,7 +116,7 @@ def the_bridge(above: Upstream) -> Iterator[Running]:
             )  # fmt: skip
             running = Running(process, port)
             try:
-                _wait(running, "/healthz", log)
+                _wait(running, "/readyz", log)
                 yield running
             finally:
                 running.stop()
@@ -138,7 +150,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def configuration(folder: Path, above: str, port: int) -> dict[str, Any]:
+def configuration(folder: Path, above: str, port: int, *, workers: int = 1) -> dict[str, Any]:
     """Return a bridge.yaml: every organization alike, everything applied."""
     connection = {
         "psa": "connectwise",
@@ -165,7 +177,7 @@ def configuration(folder: Path, above: str, port: int) -> dict[str, Any]:
         "categorization": {"mode": "apply", "min_confidence": 0, "overwrite": "empty"},
     }
     return {
-        "server": {"listen": f"127.0.0.1:{port}", "public_url": f"http://127.0.0.1:{port}"},
+        "server": {"listen": f"127.0.0.1:{port}", "public_url": f"http://127.0.0.1:{port}", "workers": workers},
         "database": f"sqlite:///{(folder / 'bridge.db').as_posix()}",
         "organizations": {
             f"org-{n}": {**organization, "connections": {f"psa-{n}": connection}} for n in range(ORGANIZATIONS)
