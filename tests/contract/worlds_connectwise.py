@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
+from bridge.model import Ticket, TicketRef
 from bridge.simulator.connectwise import PracticeConnectWise
 from bridge.simulator.connectwise.callbacks import sign
 from bridge.simulator.connectwise.records import Rules
@@ -111,3 +112,23 @@ def as_request(url: str, raw: bytes, signature: str) -> WebhookRequest:
 def _signed(like: WebhookRequest, body: Mapping[str, Any], key: str) -> WebhookRequest:
     raw = json.dumps(body).encode()
     return WebhookRequest({"x-content-signature": sign(key, raw)}, like.query, raw)
+
+
+def read(world: ConnectWiseWorld, adapter: ConnectWise, **what: str) -> Ticket:
+    """File a ticket in the practice account and read it through the adapter."""
+    number = world.practice.records.file(**{"summary": "Dock asleep", "body": "No picture.", **what})
+    return adapter.get_ticket(TicketRef("practice", str(number)))
+
+
+def body(code: str, message: str, *errors: dict[str, str]) -> str:
+    """Return an error body of ConnectWise."""
+    return json.dumps({"code": code, "message": message, "errors": list(errors) or None})
+
+
+def invalid(field: str, code: str = "NotFound") -> str:
+    """Return the error body for a ticket with a wrong field."""
+    return body(
+        "InvalidObject",
+        "ticket object is invalid",
+        {"code": code, "message": f"{field} cannot be used", "resource": "ticket", "field": field},
+    )
