@@ -125,6 +125,7 @@ class Bridge:
             self._arrived,
             self.engine.wake,
             lambda psa: ADAPTERS[psa].busy_status if psa in ADAPTERS else 503,
+            self.engine.rush.one,
         )
         self.people = People(self.store, self.desk, self.intake)
         self.exchange: Exchange | None = None

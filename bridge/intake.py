@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -49,7 +50,10 @@ class Answer:
 
 @dataclass
 class Intake:
-    """Turns doorbells into runs. `place` finds a connection; `stored` is called when new jobs are committed."""
+    """Turns doorbells into runs.
+
+    `place` finds a connection; `stored` is called when new jobs are committed; `rush` is entered per webhook.
+    """
 
     store: Store
     queue: JobQueue
@@ -58,6 +62,7 @@ class Intake:
     arrived: Callable[[str, str, str], None] = field(default=lambda _psa, _connection, _status: None)
     stored: Callable[[], None] = field(default=lambda: None)
     busy_status: Callable[[str], int] = field(default=lambda _psa: 503)
+    rush: Callable[[], AbstractContextManager[None]] = nullcontext
     storing: Storing = field(default_factory=Storing)
 
     def receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
@@ -67,7 +72,7 @@ class Intake:
             if self.storing.stalled():
                 logger.error("%s: webhook could not be stored: the database does not answer", connection_id)
                 return _busy(self.busy_status(psa))
-            with self.storing.watched():
+            with self.rush(), self.storing.watched():
                 answer = self._received(psa, connection_id, request)
         return answer
 

@@ -19,9 +19,15 @@ class Bell:
     """Ends the sleep of one thread early, but not twice within `spacing` seconds. Times are seconds of `clock`."""
 
     def __init__(
-        self, thread_name: str, *, spacing: float = 0.02, clock: Callable[[], float] = time.monotonic
+        self,
+        thread_name: str,
+        *,
+        spacing: float = 0.02,
+        clock: Callable[[], float] = time.monotonic,
+        hold: Callable[[Callable[[float], object]], None] = lambda _pause: None,
     ) -> None:
-        self._thread_name, self._spacing, self._clock = thread_name, spacing, clock
+        """`hold` may keep the awakened thread back for a while; it is given how to pause."""
+        self._thread_name, self._spacing, self._clock, self._hold = thread_name, spacing, clock, hold
         self._rung = threading.Event()
         self._woke = clock() - spacing
 
@@ -43,6 +49,7 @@ class Bell:
             if self._rung.wait(timeout):
                 # Jobs come in bursts; after a short pause one look finds several of them.
                 sleep(max(0.0, self._woke + self._spacing - self._clock()))
+            self._hold(sleep)
             # Cleared before the queue is read, so that a job stored while it is read rings again.
             self._rung.clear()
             self._woke = self._clock()
@@ -53,6 +60,48 @@ class Bell:
             self._rung.set()
 
         vars(event).update(wait=wait, set=stop)
+
+
+class Rush:
+    """Webhooks come before work: while many are answered at once, the queue begins nothing new.
+
+    All threads share one interpreter, so begun work would let a PSA wait for its answer, and a PSA that waits too
+    long sends again. Work waits only a moment: in a storm without end it is held back for `longest` seconds, and
+    from then on for a tenth of the time. Thread-safe; times are seconds of `clock`.
+    """
+
+    CROWD = 4
+    LULL = 0.03
+    REGAINED = 0.1
+
+    def __init__(self, *, longest: float = 3.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._longest, self._clock = longest, clock
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._crowded = self._held = clock() - longest / self.REGAINED
+        self._credit = longest
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Answer one webhook."""
+        with self._lock:
+            self._inside += 1
+            if self._inside >= self.CROWD:
+                self._crowded = self._clock()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+
+    def hold(self, pause: Callable[[float], object]) -> None:
+        """Return when there is no crowd any more, or when it has lasted too long."""
+        began = self._clock()
+        credit = min(self._longest, self._credit + (began - self._held) * self.REGAINED)
+        while self._clock() - self._crowded < self.LULL and self._clock() - began < credit:
+            pause(0.01)
+        self._held = self._clock()
+        self._credit = max(0.0, credit - (self._held - began))
 
 
 class Load:

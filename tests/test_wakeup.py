@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from bridge.store import Store
-from bridge.wakeup import Bell, Load
+from bridge.wakeup import Bell, Load, Rush
 from bridge.workflow import Engine
 
 LONG = 60.0
@@ -86,6 +86,17 @@ def test_many_rings_at_once_are_one_look() -> None:
         assert ours.woke == 2
 
 
+def test_an_awakened_thread_is_held_back_as_long_as_it_is_told() -> None:
+    released, event = threading.Event(), threading.Event()
+    bell = Bell("queue", spacing=0, hold=lambda _pause: released.wait(10) and None)
+    bell.hang([event])
+    with sleeper("queue", event) as ours:
+        bell.ring()
+        assert ours.woke == 0
+        released.set()
+        assert ours.woken(1)
+
+
 def test_load_knows_when_an_ending_job_makes_room() -> None:
     load = Load()
     with load.of("a"), load.of("a"):
@@ -93,6 +104,58 @@ def test_load_knows_when_an_ending_job_makes_room() -> None:
         assert load.was_full("a", slots=9, per_organization=3)
         assert not load.was_full("a", slots=9, per_organization=4)
     assert not load.was_full("a", slots=2, per_organization=2)
+
+
+class Minute:
+    """A clock; `pause` lets time pass and counts, and lets the webhooks of that time come and go."""
+
+    def __init__(self) -> None:
+        self.now, self.pauses = 100.0, 0
+        self.rush = Rush(longest=3.0, clock=lambda: self.now)
+        self.crowded_until = 0.0
+
+    def webhooks(self, number: int) -> None:
+        with ExitStack() as stack:
+            for _ in range(number):
+                stack.enter_context(self.rush.one())
+
+    def pause(self, seconds: float) -> None:
+        self.pauses += 1
+        self.now += seconds
+        if self.now < self.crowded_until:
+            self.webhooks(8)
+
+    def held(self) -> float:
+        """Return for how long the queue is held back now."""
+        began = self.now
+        self.rush.hold(self.pause)
+        return self.now - began
+
+
+def test_webhooks_that_come_one_by_one_hold_nothing_back() -> None:
+    minute = Minute()
+    for _ in range(20):
+        minute.webhooks(3)
+        assert minute.held() == 0
+    assert minute.pauses == 0
+
+
+def test_while_many_webhooks_are_answered_nothing_is_begun() -> None:
+    minute = Minute()
+    minute.crowded_until = 101.0
+    minute.webhooks(8)
+    assert 1.0 <= minute.held() <= 1.1
+    assert minute.held() == 0
+
+
+def test_a_storm_without_end_holds_work_back_for_three_seconds_and_then_a_tenth_of_the_time() -> None:
+    minute = Minute()
+    minute.crowded_until = 1000.0
+    minute.webhooks(8)
+    assert 2.9 <= minute.held() <= 3.1
+    assert minute.held() < 0.05
+    minute.pause(10.0)
+    assert 0.9 <= minute.held() <= 1.1
 
 
 class Noting:

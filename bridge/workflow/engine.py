@@ -34,7 +34,7 @@ from bridge.store.calls import Caller, Listener
 from bridge.store.engine import Durability, is_sqlite, is_unavailable, open_engine, sqlite_path
 from bridge.store.executors import Executors
 from bridge.ticker import Ticker
-from bridge.wakeup import Bell, Load
+from bridge.wakeup import Bell, Load, Rush
 from bridge.workflow import flow
 from bridge.workflow.flow import Handler, Patience
 from bridge.workflow.jobs import TICKETS, Jobs
@@ -74,7 +74,8 @@ class Engine:
     _engines: list[sa.Engine] = field(default_factory=list, init=False)
     _lock: FileLock | None = field(default=None, init=False)
     _running: bool = field(default=False, init=False)
-    _bell: Bell = field(default_factory=lambda: Bell(f"queue-worker-{TICKETS}"), init=False)
+    rush: Rush = field(default_factory=Rush, init=False)
+    _bell: Bell = field(init=False)
     _load: Load = field(default_factory=Load, init=False)
     _presence: Presence | None = field(default=None, init=False)
     _caller: Caller | None = field(default=None, init=False)
@@ -83,6 +84,9 @@ class Engine:
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
     _under_way: set[str] = field(default_factory=set, init=False)
     _idle: dict[str, float] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._bell = Bell(f"queue-worker-{TICKETS}", hold=self.rush.hold)
 
     @cached_property
     def jobs(self) -> Jobs:
