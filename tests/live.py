@@ -42,7 +42,7 @@ class Live:
 
     def configure(self, **organization: Any) -> None:
         """Write the configuration anew; the bridge sees it within a second."""
-        self.config.write_text(self.world.config(database=self.database, public_url=self.url, **organization))
+        put(self.config, self.world.config(database=self.database, public_url=self.url, **organization))
 
     def open(self) -> None:
         self.bridge = Bridge(self.config, patience=self.patience, poll_seconds=0.02, tick=False)
@@ -95,6 +95,13 @@ class Live:
     def asked(self) -> list[dict[str, Any]]:
         """Return the bodies of all questions the practice AI was asked."""
         return self.world.ai.questions()
+
+
+def put(file: Path, text: str) -> None:
+    """Put a new file in the place of another: one that is written in place is used only when it stands still."""
+    new = file.with_name(file.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(file)
 
 
 def internal(view: TicketView) -> list[str]:

@@ -22,7 +22,7 @@ from psa_adapters.base import WebhookRequest
 from tests.contract.world import World
 from tests.contract.worlds_datto import DattoWorld
 from tests.contract.worlds_kaseya_bms import KaseyaBMSWorld
-from tests.live import QUICK, Live, internal, wait_for
+from tests.live import QUICK, Live, internal, put, wait_for
 
 WINDOW = HOUR + UNDERWAY
 
@@ -226,7 +226,7 @@ class Frugal(Live):
         super().configure(**organization)
         document = json.loads(self.config.read_text())
         document["organizations"]["northwind"]["connections"][self.connection]["requests_per_hour"] = self.PER_HOUR
-        self.config.write_text(json.dumps(document))
+        put(self.config, json.dumps(document))
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from psa_adapters import ADAPTERS
 from psa_adapters.base import Runtime
 from tests.console_forms import form, forms
 from tests.console_world import PASSWORDS, Site, sign_in, site, until
+from tests.live import put
 
 BLOCK = {
     "psa": "connectwise",
@@ -201,7 +202,7 @@ def test_once_the_file_names_it_the_file_holds(bridge: Bridge) -> None:
     amend(bridge, "acme", connections(cw={**BLOCK, "enabled": True}), "olga", seen=0, accounts=True)
     file = yaml.safe_load(bridge.source.path.read_text())
     file["organizations"]["acme"]["connections"]["cw"] = {**BLOCK, "client_id": "of-the-file"}
-    bridge.source.path.write_text(json.dumps(file))
+    put(bridge.source.path, json.dumps(file))
     bridge.source.reload()
     assert bridge.source.problem is None
     found = bridge.settings.organizations["acme"].connections["cw"]

@@ -110,8 +110,7 @@ def test_alarms_are_loud_on_every_page_until_they_are_over(console: Site) -> Non
 
 
 def test_a_broken_configuration_is_told_admins_in_full(console: Site) -> None:
-    console.config.write_text("{]")
-    console.bridge.source.reload()
+    console.rewrite("{]")
     admin, technician = console.signed_in("adam").get("/").text, console.signed_in().get("/").text
     assert "bridge.yaml" in admin
     assert "bridge.yaml" not in technician

@@ -13,7 +13,7 @@ from bridge.model import Status
 from bridge.simulator.stories import PLAIN
 from bridge.simulator.world import PracticeTicket
 from bridge.workflow import Patience
-from tests.live import QUICK, Live, internal, live, wait_for
+from tests.live import QUICK, Live, internal, live, put, wait_for
 
 LAPTOP = PLAIN[0].ticket
 
@@ -56,7 +56,7 @@ def test_an_edited_prompt_is_used_for_the_next_ticket_without_a_restart(tmp_path
     with live(tmp_path) as world:
         document = json.loads(world.config.read_text())
         document["prompts"] = str(prompts)
-        world.config.write_text(json.dumps(document))
+        put(world.config, json.dumps(document))
         wait_for(lambda: world.bridge.settings.prompts == prompts)
         shipped, _path = world.bridge.prompts().source("categorize.md.j2")
         (prompts / "categorize.md.j2").write_text(shipped.replace("Rules:", "House rule: be brief.\nRules:"))
@@ -75,7 +75,7 @@ def test_a_template_that_does_not_render_ends_in_an_error_note_that_names_file_a
     with live(tmp_path) as world:
         document = json.loads(world.config.read_text())
         document["prompts"] = str(prompts)
-        world.config.write_text(json.dumps(document))
+        put(world.config, json.dumps(document))
         wait_for(lambda: world.bridge.settings.prompts == prompts)
 
         run, view = world.handled(LAPTOP)

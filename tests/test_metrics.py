@@ -139,8 +139,7 @@ def test_metrics_are_there_while_the_database_is_not(here: Site, monkeypatch: py
 
 def test_a_rejected_configuration_is_told(here: Site) -> None:
     assert samples(here)["psa_bridge_config_rejected"] == 0
-    here.config.write_text("organizations: 3\n")
-    here.bridge.source.reload()
+    here.rewrite("organizations: 3\n")
     assert samples(here)["psa_bridge_config_rejected"] == 1
 
 

@@ -12,7 +12,7 @@ import pytest
 from bridge.model import Status
 from bridge.simulator.stories import PLAIN
 from bridge.workflow import Patience
-from tests.live import Live, internal, live, wait_for
+from tests.live import Live, internal, live, put, wait_for
 
 LAPTOP = PLAIN[0].ticket
 KEY = "practice-openai-key-0123456789"
@@ -138,7 +138,7 @@ def test_the_platforms_key_serves_an_organization_without_its_own_and_its_own_ke
     ai = document["organizations"]["northwind"]["ai"]
     ai.update(openai(running.world.ai.url))
     ai.pop("api_key")
-    running.config.write_text(json.dumps(document))
+    put(running.config, json.dumps(document))
     wait_for(lambda: "openai" in running.bridge.settings.platform_keys)
     running.handled(LAPTOP)
     assert (
@@ -147,7 +147,7 @@ def test_the_platforms_key_serves_an_organization_without_its_own_and_its_own_ke
     )
 
     ai["api_key"] = "env:PRACTICE_AI_KEY"
-    running.config.write_text(json.dumps(document, indent=1))
+    put(running.config, json.dumps(document, indent=1))
     wait_for(lambda: running.bridge.settings.organizations["northwind"].ai.primary.api_key is not None)
     running.handled(LAPTOP)
     assert running.world.ai.server.requests("POST", "chat")[-1].headers["authorization"] == f"Bearer {KEY}"

@@ -61,13 +61,13 @@ def test_a_run_that_was_rescued_in_vain_ends_failed_with_an_alarm(tmp_path: Path
 
 def test_runs_that_wait_for_an_upstream_are_left_alone(tmp_path: Path) -> None:
     with live(tmp_path) as world:
-        world.world.ai.latency = 2.0
-        ticket = world.psa.create_ticket(PLAIN[0].ticket)
-        wait_for(lambda: world.world.ai.server.in_flight > 0)
-        with world.bridge.store.engine.begin() as connection:
-            connection.execute(sa.text("update runs set updated = updated - :age"), {"age": AFTER + 60})
+        with world.world.ai.server.held():
+            ticket = world.psa.create_ticket(PLAIN[0].ticket)
+            wait_for(lambda: world.world.ai.server.in_flight > 0)
+            with world.bridge.store.engine.begin() as connection:
+                connection.execute(sa.text("update runs set updated = updated - :age"), {"age": AFTER + 60})
 
-        rescue(world.bridge)
+            rescue(world.bridge)
 
         assert world.finished(ticket).status is Status.APPLIED
         assert len(internal(world.psa.look(ticket))) == 1

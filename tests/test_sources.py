@@ -144,8 +144,7 @@ def test_sign_in_failures_count_for_the_client_behind_a_trusted_proxy_only(here:
 def test_what_is_no_network_or_everybody_is_refused(here: Site, wrong: object) -> None:
     document = json.loads(here.config.read_text())
     document["server"]["trusted_proxies"] = wrong
-    here.config.write_text(json.dumps(document))
-    here.bridge.source.reload()
+    here.rewrite(json.dumps(document))
     assert isinstance(here.bridge.source.problem, ConfigErrors)
     assert here.bridge.settings.server.trusted_proxies == ()
 

@@ -34,19 +34,19 @@ def play(
     """File the ticket, stage the twist, wait until `finished(ticket id)`; TimeoutError after `seconds`."""
     if story.twist == "refused":
         ai.scenario("refusal", times=0)
-    asked = len(ai.questions())
-    if story.twist == "changed":
-        ai.latency = 1.5
     try:
-        ticket = psa.create_ticket(story.ticket)
-        before = psa.look(ticket)
         if story.twist == "changed":
-            until(lambda: len(ai.questions()) > asked or ai.server.in_flight > 0, seconds)
-            psa.edit(ticket, {"category": TECHNICIANS_CHOICE})
+            with ai.server.held():
+                ticket = psa.create_ticket(story.ticket)
+                before = psa.look(ticket)
+                until(lambda: ai.server.in_flight > 0, seconds)
+                psa.edit(ticket, {"category": TECHNICIANS_CHOICE})
+        else:
+            ticket = psa.create_ticket(story.ticket)
+            before = psa.look(ticket)
         until(lambda: finished(ticket), seconds)
         second = psa.redeliver(ticket) if story.twist == "redelivered" else 0
     finally:
-        ai.latency = 0.0
         if story.twist == "refused":
             ai.clear()
     return Played(story, ticket, before, psa.look(ticket), second)

@@ -7,12 +7,16 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask, Response, g, request
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+LONGEST_HOLD = 60.0
+"""Seconds after which a held request goes on all the same."""
 
 
 @dataclass
@@ -68,6 +72,8 @@ class PracticeServer:
         self.in_flight = 0
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
+        self._open = threading.Event()
+        self._open.set()
         self._at_stop: list[Callable[[], None]] = []
         app.before_request(self._before)
         app.after_request(self._finish)
@@ -110,6 +116,15 @@ class PracticeServer:
         with self._lock:
             self._faults.clear()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Answer nothing inside the block: requests that arrive wait until it is left. They count as in flight."""
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._open.set()
+
     def requests(self, method: str = "", path: str = "") -> list[Seen]:
         """Return the logged requests whose method is equal and whose path matches the expression."""
         with self._lock:
@@ -135,6 +150,7 @@ class PracticeServer:
         with self._lock:
             self.in_flight += 1
         request.get_data()
+        self._open.wait(LONGEST_HOLD)
         if self.latency:
             time.sleep(self.latency)
         fault = g.fault = self._take_fault()

@@ -1,0 +1,166 @@
+"""Negative tickets are escalated, and people stay ahead of us, on every practice PSA."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.checkup import Checkup
+from bridge.model import Level, Status
+from bridge.simulator.datto import PracticeDatto
+from bridge.simulator.halopsa import PracticeHaloPSA
+from tests.sentiment.world import FURIOUS, Place, changed, only, sounding, the_note
+
+# --- people ahead of us -------------------------------------------------------------------------------------
+
+
+def test_what_a_person_set_meanwhile_stays(place: Place) -> None:
+    words = place.words
+    place.settings(sentiment={"escalate": {"owner": words.owner_names[0], "team": words.team}})
+    _run, edited, after = place.meddled(sounding(5), {"priority": words.low, "owner": words.colleague})
+    assert changed(edited, after) == {"team": words.team}
+    note = the_note(after)
+    assert f"priority, because it was changed to {words.low} meanwhile" in note
+    assert f"owner, because it was changed to {words.colleague} meanwhile" in note
+
+    _run, edited, after = place.meddled(sounding(4), {"priority": words.critical})
+    assert changed(edited, after) == {"team": words.team, "owner": words.owner}
+
+
+def test_a_ticket_closed_meanwhile_is_not_touched(place: Place) -> None:
+    closed = {"connectwise": "Closed", "datto": "Complete", "halopsa": "Closed", "kaseya_bms": "Closed"}[place.psa]
+    place.settings(sentiment={"escalate": {"status": place.words.status}})
+    done = {"owner": place.words.owner, "status": closed}
+    _run, edited, after = place.meddled(sounding(5), done)
+    assert changed(edited, after) == {}
+
+
+# --- escalation ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [0, 1], ids=["by e-mail", "by identifier"])
+def test_a_negative_ticket_is_escalated_as_configured(place: Place, name: int) -> None:
+    words = place.words
+    place.settings(
+        sentiment={
+            "raise": {"priority": {}, "impact": {}, "urgency": {}, "severity": {}},
+            "escalate": {"owner": words.owner_names[name], "team": words.team, "status": words.status},
+        }
+    )
+    run, before, after = place.handled(FURIOUS)
+    assert run.status is Status.APPLIED
+    assert changed(before, after) == {"owner": words.owner, "team": words.team, "status": words.status}
+    assert after.writes == 1
+    first = the_note(after).splitlines()[0]
+    assert (
+        f"assigned to {words.owner}, team set to {words.team}, status set to {words.status} (angry customer"
+        in first
+    )
+
+    _run, before, after = place.handled(sounding(3, 5, 5))
+    assert changed(before, after) == {}
+
+
+def test_an_unknown_owner_and_an_illegal_status_are_named_while_the_rest_goes_through(place: Place) -> None:
+    words = place.words
+    escalate = {"owner": "nobody@northwind.example", "team": words.team, "status": words.retired_status}
+    place.settings(sentiment={"escalate": escalate})
+    run, before, after = place.handled(sounding(5))
+    assert run.status is Status.APPLIED
+    assert changed(before, after) == {"priority": words.critical, "team": words.team}
+    for word in ("nobody@northwind.example", words.retired_status):
+        assert f"'{word}' is not known in this PSA or not allowed for this ticket" in the_note(after)
+
+
+def test_a_list_that_may_not_be_read_costs_only_its_own_field(place: Place) -> None:
+    path = {
+        "connectwise": r"/system/(info/)?members",
+        "datto": r"/Resource",
+        "halopsa": r"/Agent",
+        "kaseya_bms": r"/assignees",
+    }[place.psa]
+    words = place.words
+    place.settings(sentiment={"escalate": {"owner": words.owner_names[0], "team": words.team}})
+    # A new process has read no list yet.
+    place.live.shut()
+    place.live.open()
+    place.live.psa.server.fail(path, status=403, times=0, body='{"message": "You may not."}')
+    run, before, after = place.handled(sounding(5))
+    assert run.status is Status.APPLIED
+    assert changed(before, after) == {"priority": words.critical, "team": words.team}
+    assert "owner, because its values could not be read" in the_note(after)
+
+
+@only("datto")
+def test_datto_assigns_with_a_role_that_the_new_queue_allows(place: Place) -> None:
+    practice = place.live.psa
+    assert isinstance(practice, PracticeDatto)
+    place.settings(sentiment={"escalate": {"owner": "tquinn", "team": "Escalations"}})
+    _run, _before, after = place.handled(sounding(5))
+    assert practice.tenant.tickets[int(after.id)]["assignedResourceRoleID"] == 29683458
+
+    # Lena works in the queue Escalations only.
+    place.settings(sentiment={"escalate": {"owner": "lhoff", "team": "Escalations"}})
+    _run, _before, after = place.handled(sounding(5))
+    assert (after.values["owner"], after.values["team"], after.writes) == ("Lena Hoff", "Escalations", 1)
+
+    place.settings(sentiment={"escalate": {"owner": "lhoff"}})
+    _run, before, after = place.handled(sounding(5))
+    assert changed(before, after) == {"priority": "Critical"}
+
+
+# --- psa-bridge check ---------------------------------------------------------------------------------------
+
+
+def test_check_shows_what_scores_would_set_and_what_is_not_known(place: Place) -> None:
+    words = place.words
+    place.settings(
+        sentiment={
+            "raise": {"impact": {4: "Enormous"}},
+            "escalate": {"owner": "nobody@northwind.example", "team": words.team, "status": words.retired_status},
+        }
+    )
+    place.handled(sounding())
+    lines = [line.finding for line in Checkup(place.live.bridge).lines([place.live.connection])]
+    found = {finding.subject: finding for finding in lines}
+    derived = found["raise.priority"]
+    assert derived.level is Level.OK
+    assert f"4 sets {words.high}; 5 sets {words.critical}" in derived.detail
+    if "impact" in words.serious:
+        assert (found["raise.impact"].level, words.serious["impact"] in found["raise.impact"].detail) == (
+            Level.FAILED,
+            True,
+        )
+    else:
+        assert found["raise.impact"].level is Level.WARNING
+    assert found["escalate.owner"].level is Level.FAILED
+    assert found["escalate.team"].level is Level.OK
+    assert found["escalate.status"].level is Level.FAILED
+
+
+@only("datto")
+def test_check_looks_for_an_owner_in_the_queue_that_is_escalated_to(place: Place) -> None:
+    # Lena works in the queue Escalations only.
+    place.settings(sentiment={"escalate": {"owner": "lhoff", "team": "Escalations"}})
+    place.handled(sounding())
+    lines = [line.finding for line in Checkup(place.live.bridge).lines([place.live.connection])]
+    assert [finding.level for finding in lines if finding.subject == "escalate.owner"] == [Level.OK]
+
+
+@only("halopsa")
+def test_a_name_that_two_members_share_assigns_nobody(place: Place) -> None:
+    practice = place.live.psa
+    assert isinstance(practice, PracticeHaloPSA)
+    practice.state.agents[40] = {**practice.state.agents[3], "id": 40, "email": "dana.w@northwind-it.example"}
+    try:
+        place.live.shut()
+        place.live.open()
+        place.settings(sentiment={"escalate": {"owner": "Dana Whitfield"}})
+        _run, before, after = place.handled(sounding(5))
+        assert changed(before, after) == {"priority": "Critical"}
+        assert "'Dana Whitfield' means 2 different ones" in the_note(after)
+
+        place.settings(sentiment={"escalate": {"owner": "dana.w@northwind-it.example"}})
+        _run, _before, after = place.handled(sounding(5))
+        assert after.values["owner"] == "Dana Whitfield"
+    finally:
+        del practice.state.agents[40]

@@ -1,0 +1,163 @@
+"""Scores raise values, on every practice PSA, over real HTTP with the real engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.model import Status
+from bridge.simulator.connectwise import PracticeConnectWise
+from bridge.simulator.halopsa import PracticeHaloPSA
+from tests.sentiment.world import Place, changed, only, scores_of, sounding, the_note
+
+# --- raising ------------------------------------------------------------------------------------------------
+
+
+def test_scores_raise_to_the_configured_values_by_the_psas_own_names(place: Place) -> None:
+    words = place.words
+    place.settings(
+        sentiment={
+            "raise": {
+                "priority": {4: words.high, 5: words.critical.upper()},
+                "impact": {},
+                "urgency": {},
+                "severity": {},
+            }
+        }
+    )
+    run, before, after = place.handled(sounding(4))
+    assert (run.status, changed(before, after)) == (Status.APPLIED, {"priority": words.high})
+    assert after.writes == 1
+    assert f"priority raised to {words.high} (frustrated customer)" in the_note(after)
+
+    _run, before, after = place.handled(sounding(5))
+    assert changed(before, after) == {"priority": words.critical}
+
+
+def test_a_value_may_be_named_by_its_id(place: Place) -> None:
+    critical = {"connectwise": 6, "datto": 4, "halopsa": 1, "kaseya_bms": 40_482}[place.psa]
+    place.settings(
+        sentiment={"raise": {"priority": {4: str(critical)}, "impact": {}, "urgency": {}, "severity": {}}}
+    )
+    _run, before, after = place.handled(sounding(4))
+    assert changed(before, after) == {"priority": place.words.critical}
+
+
+def test_unset_maps_follow_the_psas_order_in_every_field_it_holds(place: Place) -> None:
+    place.settings()
+    run, before, after = place.handled(sounding(5, 5, 5))
+    assert scores_of(run) == {"sentiment": 5, "urgency": 5, "impact": 5}
+    assert changed(before, after) == {"priority": place.words.critical, **place.words.serious}
+    missing = {"impact", "urgency"} - set(place.words.serious)
+    if place.psa == "connectwise":
+        missing = set()
+    assert ("has no field for" in the_note(after)) is bool(missing)
+
+    _run, before, after = place.handled(sounding(4))
+    assert changed(before, after) == {"priority": place.words.high}
+
+
+@pytest.mark.parametrize("score", ["sentiment", "urgency", "impact"])
+def test_only_strictly_above_its_threshold_acts_a_score(place: Place, score: str) -> None:
+    limits = {"sentiment": 5, "urgency": 5, "impact": 5, score: 3}
+    place.settings(sentiment={"thresholds": limits})
+    run, before, after = place.handled(sounding(**{score: 3}))
+    assert scores_of(run)[score] == 3
+    assert (changed(before, after), after.writes) == ({}, 0)
+    assert run.status is Status.APPLIED
+    assert the_note(after).startswith("AI triage: nothing changed; no score is above its threshold.")
+
+    _run, before, after = place.handled(sounding(**{score: 4}))
+    assert changed(before, after)["priority"] == place.words.high
+
+
+def test_only_the_scores_in_act_on_change_the_ticket(place: Place) -> None:
+    words = place.words
+    place.settings(sentiment={"act_on": ["urgency"], "escalate": {"owner": words.owner_names[0]}})
+    _run, before, after = place.handled(sounding(5, 2, 4))
+    assert changed(before, after) == {}
+    assert "not on sentiment and impact" in the_note(after)
+
+    _run, before, after = place.handled(sounding(5, 4, 4))
+    assert set(changed(before, after)) - {"urgency", "severity"} == {"priority"}
+
+    place.settings(sentiment={"act_on": []})
+    _run, before, after = place.handled(sounding(5, 5, 5))
+    assert changed(before, after) == {}
+
+
+def test_a_value_is_never_lowered(place: Place) -> None:
+    words = place.words
+    place.settings(sentiment={"raise": {"priority": {4: words.medium, 5: words.low}}})
+    for ticket in (sounding(4, priority=words.critical), sounding(5, priority=words.critical)):
+        _run, before, after = place.handled(ticket)
+        assert "priority" not in changed(before, after)
+        assert "never lowered" in the_note(after)
+
+    place.settings()
+    _run, before, after = place.handled(sounding(5, priority=words.critical))
+    assert changed(before, after) == {}
+    assert f"Left alone: priority, because it is {words.critical} already" in the_note(after)
+
+
+def test_a_name_the_psa_does_not_know_is_told_and_the_rest_goes_through(place: Place) -> None:
+    place.settings(
+        sentiment={"raise": {"priority": {4: "Defcon 1"}}, "escalate": {"team": place.words.team}},
+    )
+    run, before, after = place.handled(sounding(4))
+    assert (run.status, changed(before, after)) == (Status.APPLIED, {"team": place.words.team})
+    assert "'Defcon 1' is no priority this ticket can have" in the_note(after)
+
+
+# --- what the PSA derives -----------------------------------------------------------------------------------
+
+
+@only("connectwise")
+def test_what_connectwise_derives_from_impact_and_severity_is_respected_and_told(place: Place) -> None:
+    practice = place.live.psa
+    assert isinstance(practice, PracticeConnectWise)
+    practice.records.rules.derive_priority = True
+    try:
+        place.settings(sentiment={"raise": {"priority": {}, "severity": {}, "impact": {4: "High"}}})
+        _run, before, after = place.handled(sounding(2, 2, 4))
+        assert changed(before, after) == {"impact": "High", "priority": "Priority 2 - High"}
+        assert "ConnectWise PSA changed it itself with this update" in the_note(after)
+
+        place.settings(sentiment={"raise": {"severity": {}, "impact": {4: "High"}, "priority": {4: "6"}}})
+        run, before, after = place.handled(sounding(2, 2, 4))
+        assert changed(before, after) == {"impact": "High", "priority": "Priority 2 - High"}
+        assert "Not taken: priority, because ConnectWise PSA answered OK but kept" in the_note(after)
+        assert run.status is Status.APPLIED
+    finally:
+        practice.records.rules.derive_priority = False
+
+
+@only("connectwise")
+def test_a_priority_that_connectwise_derives_lower_than_it_was_is_put_back(place: Place) -> None:
+    practice = place.live.psa
+    assert isinstance(practice, PracticeConnectWise)
+    practice.records.rules.derive_priority = True
+    try:
+        place.settings(sentiment={"raise": {"priority": {}, "severity": {}, "impact": {4: "High"}}})
+        _run, before, after = place.handled(sounding(2, 2, 4, priority="Priority 1 - Critical"))
+        assert changed(before, after) == {"impact": "High"}
+        assert "lowered it to Priority 2 - High with this update and it was put back" in the_note(after)
+    finally:
+        practice.records.rules.derive_priority = False
+
+
+@only("halopsa")
+def test_a_halopsa_category_that_moves_the_priority_is_respected_but_never_under_a_raise(place: Place) -> None:
+    practice = place.live.psa
+    assert isinstance(practice, PracticeHaloPSA)
+    mouse = "Hardware>Peripherals>Mouse & keyboard"
+    practice.state.quirks.category_priority[mouse] = 4
+    try:
+        place.settings(categorization={"mode": "apply"})
+        _run, before, after = place.handled(sounding())
+        assert changed(before, after) == {"category": mouse.replace(">", " / "), "priority": "Low"}
+        assert "Priority: Low (was Medium); HaloPSA changed it itself" in the_note(after)
+
+        _run, before, after = place.handled(sounding(5))
+        assert changed(before, after)["priority"] == "Critical"
+    finally:
+        practice.state.quirks.category_priority.clear()
