@@ -10,22 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.errors import AuthRejected, NotFound, NotSupported, TemporaryError, WebhookRejected
-from bridge.model import Category, Change, Choice, Field, Level, Taxonomy, Ticket, TicketRef
-from bridge.simulator.practice import Fault
+from bridge.errors import NotFound, TemporaryError
+from bridge.model import Category, Change, Choice, Field, Taxonomy, Ticket, TicketRef
 from bridge.simulator.world import PracticeTicket
-from psa_adapters.base import PSAAdapter, Runtime
-from tests.contract.world import World
+from tests.contract.world import BODY, CONNECTION, World, ticket_of
 
-CONNECTION = "practice"
-BODY = "The dock does not wake my second screen since this morning."
 INTERNAL = "Do not tell: this client is two invoices behind."
-EVERY_PATH = ".*"
-
-
-def ticket_of(world: World, adapter: PSAAdapter, **what: str) -> Ticket:
-    filed = PracticeTicket(**{"title": "Docking station asleep", "body": BODY, **what})
-    return adapter.get_ticket(TicketRef(CONNECTION, world.practice.create_ticket(filed)))
 
 
 def another_category(ticket: Ticket, taxonomy: Taxonomy) -> Category:
@@ -55,51 +45,14 @@ def writing_request(world: World, act: Callable[[], object]) -> tuple[str, str]:
     return writes[-1].method, "^" + re.sub(r"\d{3,}", r"\\d+", re.escape(writes[-1].path)) + "$"
 
 
-# --- webhooks -----------------------------------------------------------------------------------------------
-
-
-def test_a_created_ticket_rings_the_doorbell(world: World) -> None:
-    adapter = world.adapter()
-    ticket_id = world.practice.create_ticket(PracticeTicket("Docking station asleep", BODY))
-    assert adapter.read_webhook(world.webhook(ticket_id)).tickets == (ticket_id,)
-
-
-@pytest.mark.parametrize("event", ["updated", "deleted"])
-def test_other_events_are_ignored_with_a_reason(world: World, event: str) -> None:
-    adapter = world.adapter()
-    ticket_id = world.practice.create_ticket(PracticeTicket("Docking station asleep", BODY))
-    doorbell = adapter.read_webhook(world.webhook(ticket_id, event))
-    assert doorbell.tickets == ()
-    assert doorbell.ignored
-
-
-def test_forged_webhooks_are_refused(world: World) -> None:
-    adapter = world.adapter()
-    genuine = world.webhook(world.practice.create_ticket(PracticeTicket("Docking station asleep", BODY)))
-    forgeries = world.forged(genuine)
-    assert forgeries
-    for number, forgery in enumerate(forgeries):
-        with pytest.raises(WebhookRejected) as refused:
-            adapter.read_webhook(forgery)
-        assert refused.value.status == 401, f"forgery {number}"
-        for secret in world.practice.secrets().values():
-            assert secret not in str(refused.value)
-    assert adapter.read_webhook(genuine).tickets
-
-
-def test_malformed_webhooks_never_break_anything(world: World) -> None:
-    adapter = world.adapter()
-    for request in world.malformed():
-        status = 0
-        try:
-            doorbell = adapter.read_webhook(request)
-        except WebhookRejected as refused:
-            status = refused.status or 0
-        if status:
-            assert status in (400, 401)
-        else:
-            assert not doorbell.tickets
-            assert doorbell.ignored or doorbell.sweep
+def test_the_adapter_describes_itself(world: World) -> None:
+    kind = type(world.adapter())
+    assert kind.name == world.practice.psa
+    assert kind.label
+    assert kind.levels in (2, 3)
+    assert len(kind.level_names) == kind.levels
+    assert Field.CATEGORY in kind.writes
+    assert kind.busy_status in (429, 503)
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -413,214 +366,3 @@ def test_the_sweep_leaves_older_tickets_alone(world: World) -> None:
     # Where a PSA's dates have no documented zone, its adapter says how much older a swept ticket may be.
     slack = getattr(type(adapter), "sweep_slack", timedelta())
     assert list(adapter.list_created(datetime.now(UTC) + slack + timedelta(minutes=5))) == []
-
-
-# --- trouble ------------------------------------------------------------------------------------------------
-
-TROUBLE = {
-    "rate limit": (Fault(EVERY_PATH, status=429, headers={"Retry-After": "30"}, times=0), TemporaryError),
-    "server error": (Fault(EVERY_PATH, status=500, body="<h1>Server error</h1>", times=0), TemporaryError),
-    "gateway": (Fault(EVERY_PATH, status=502, body="<h1>Bad gateway</h1>", times=0), TemporaryError),
-    "html": (Fault(EVERY_PATH, status=200, body="<html>Please log in</html>", times=0), TemporaryError),
-    "truncated": (Fault(EVERY_PATH, kind="truncate", times=0), TemporaryError),
-    "reset": (Fault(EVERY_PATH, kind="reset", times=0), TemporaryError),
-    "unauthorized": (Fault(EVERY_PATH, status=401, times=0), AuthRejected),
-    "forbidden": (Fault(EVERY_PATH, status=403, times=0), AuthRejected),
-}
-
-
-def scripted(world: World, fault: Fault) -> None:
-    world.practice.server.fail(
-        fault.path, kind=fault.kind, status=fault.status, body=fault.body, headers=fault.headers, times=fault.times
-    )
-
-
-@pytest.mark.parametrize("trouble", TROUBLE)
-def test_upstream_trouble_becomes_our_error(world: World, trouble: str) -> None:
-    fault, expected = TROUBLE[trouble]
-    adapter = world.adapter()
-    ticket = ticket_of(world, adapter)
-    scripted(world, fault)
-    acts: list[Callable[[], object]] = [
-        lambda: adapter.get_ticket(ticket.ref),
-        lambda: adapter.get_taxonomy(ticket, fresh=True),
-        lambda: adapter.add_note(ticket, "Never. [never]", key="never"),
-        lambda: list(adapter.list_created(datetime.now(UTC) - timedelta(minutes=5))),
-    ]
-    for act in acts:
-        with pytest.raises(expected) as raised:
-            act()
-        said = "".join(str(error) for error in chain(raised.value))
-        for secret in world.practice.secrets().values():
-            assert secret not in said
-        assert BODY not in said
-        if trouble == "rate limit":
-            assert isinstance(raised.value, TemporaryError)
-            assert raised.value.retry_after == 30
-
-
-def chain(error: BaseException | None) -> list[BaseException]:
-    found: list[BaseException] = []
-    while error is not None:
-        found.append(error)
-        error = error.__cause__
-    return found
-
-
-def test_a_short_rate_limit_is_waited_for(world: World) -> None:
-    adapter = world.adapter()
-    ticket = ticket_of(world, adapter)
-    world.practice.server.fail(EVERY_PATH, status=429, headers={"Retry-After": "1"}, times=1)
-    assert adapter.get_ticket(ticket.ref).ref == ticket.ref
-
-
-def test_a_broken_read_is_tried_again(world: World) -> None:
-    adapter = world.adapter()
-    ticket = ticket_of(world, adapter)
-    world.practice.server.fail(EVERY_PATH, kind="reset", times=1)
-    assert adapter.get_ticket(ticket.ref).ref == ticket.ref
-
-
-# --- two connections at one vendor ------------------------------------------------------------------------
-
-LONG = "600"
-
-
-def test_a_connection_that_waits_does_not_hold_up_another(world: World) -> None:
-    waiting, go_on = threading.Event(), threading.Event()
-
-    def sleep(_seconds: float) -> None:
-        waiting.set()
-        assert go_on.wait(30)
-
-    ticket = ticket_of(world, world.adapter())
-    slow = world.adapter(Runtime(sleep=sleep, clock=world.time.clock, now=lambda: datetime.now(UTC)))
-    other = world.adapter()
-    other.get_ticket(ticket.ref)  # Signed in, so that the one refusal below is the slow connection's.
-    seen: list[Ticket] = []
-    # More than any adapter's calls at once, so that gates shared between connections would be full.
-    threads = [threading.Thread(target=lambda: seen.append(slow.get_ticket(ticket.ref))) for _ in range(8)]
-    try:
-        world.practice.server.fail(EVERY_PATH, status=429, headers={"Retry-After": "5"}, times=8)
-        for thread in threads:
-            thread.start()
-        assert waiting.wait(30)
-        world.practice.server.clear_faults()
-        assert other.get_ticket(ticket.ref).ref == ticket.ref
-        assert other.get_taxonomy(ticket, [Field.PRIORITY], fresh=True).categories
-        assert other.add_note(ticket, "Not held up. [other-1]", key="other-1")
-    finally:
-        go_on.set()
-        for thread in threads:
-            thread.join(30)
-    assert [held.ref for held in seen] == [ticket.ref] * 8
-
-
-def test_a_connection_that_rests_does_not_rest_another(world: World) -> None:
-    adapter, other = world.adapter(), world.adapter()
-    ticket = ticket_of(world, adapter)
-    world.practice.server.fail(EVERY_PATH, status=429, headers={"Retry-After": LONG}, times=0)
-    with pytest.raises(TemporaryError) as told:
-        adapter.get_ticket(ticket.ref)
-    assert told.value.retry_after == float(LONG)
-    world.practice.server.clear_faults()
-    started = len(world.time.slept)
-    assert other.get_ticket(ticket.ref).ref == ticket.ref
-    assert other.add_note(ticket, "Not held up. [other-2]", key="other-2")
-    assert all(seconds < 60 for seconds in world.time.slept[started:])
-
-
-# --- our webhook at the PSA ---------------------------------------------------------------------------------
-
-
-def address(adapter: PSAAdapter, connection: str = CONNECTION) -> str:
-    return f"http://127.0.0.1:9/webhooks/{type(adapter).name}/{connection}"
-
-
-def shows_no_secret(world: World, *texts: str) -> bool:
-    return not any(secret in text for secret in world.practice.secrets().values() for text in texts)
-
-
-def test_the_webhook_is_installed_listed_and_removed(world: World) -> None:
-    adapter = world.adapter()
-    try:
-        made = adapter.install_webhook(address(adapter))
-    except NotSupported:
-        return  # Then the steps are told: test_without_the_right_the_steps_are_told.
-    assert adapter.install_webhook(address(adapter)).id == made.id
-    (listed,) = adapter.webhooks()
-    assert (listed.id, listed.url, listed.active) == (made.id, address(adapter), True)
-    assert shows_no_secret(world, made.url, made.detail, listed.url, listed.detail)
-    adapter.remove_webhook(listed)
-    adapter.remove_webhook(listed)
-    assert adapter.webhooks() == []
-
-
-def test_the_webhook_of_another_connection_is_left_alone(world: World) -> None:
-    adapter = world.adapter()
-    world.practice.subscribe(world.adapter().webhook_url(address(adapter, "elsewhere")))
-    try:
-        before = adapter.webhooks()
-        made = adapter.install_webhook(address(adapter))
-        listed = adapter.webhooks()
-    except NotSupported:
-        return
-    assert before == []
-    assert [registration.id for registration in listed] == [made.id]
-
-
-def test_without_the_right_the_steps_are_told(world: World) -> None:
-    adapter = world.adapter()
-    adapter.get_ticket(ticket_of(world, adapter).ref)
-    world.practice.server.fail("(?i)webhook|callback|notification", status=403, times=0)
-    for act in (adapter.webhooks, lambda: adapter.install_webhook(address(adapter))):
-        with pytest.raises(NotSupported) as by_hand:
-            act()
-        assert " > " in by_hand.value.hint
-        assert shows_no_secret(world, str(by_hand.value))
-
-
-# --- check --------------------------------------------------------------------------------------------------
-
-
-def test_check_finds_a_healthy_account_healthy(world: World) -> None:
-    adapter = world.adapter()
-    ticket = ticket_of(world, adapter)
-    world.practice.subscribe(f"http://127.0.0.1:9/webhooks/{type(adapter).name}/{CONNECTION}")
-    before = world.practice.look(ticket.ref.id)
-    findings = adapter.check()
-    assert len(findings) >= 3
-    assert [finding for finding in findings if finding.level is Level.FAILED] == []
-    assert all(finding.subject and finding.detail for finding in findings)
-    assert world.practice.look(ticket.ref.id) == before
-
-
-def test_check_names_a_missing_right_as_the_vendors_screen_does(world: World) -> None:
-    for path, right in type(world).RIGHTS.items():
-        adapter = world.adapter()
-        adapter.get_ticket(ticket_of(world, adapter).ref)
-        world.practice.server.fail(f"(?i){path}", status=403, times=0)
-        findings = adapter.check()
-        world.practice.server.clear_faults()
-        told = [f"{f.subject}: {f.detail}" for f in findings if f.level is not Level.OK]
-        assert any(right in detail for detail in told), (path, told)
-
-
-@pytest.mark.parametrize("status", [401, 500])
-def test_check_names_the_trouble_instead_of_raising(world: World, status: int) -> None:
-    adapter = world.adapter()
-    world.practice.server.fail(EVERY_PATH, status=status, times=0)
-    findings = adapter.check()
-    assert any(finding.level is Level.FAILED for finding in findings)
-    for secret in world.practice.secrets().values():
-        assert all(secret not in finding.detail + finding.subject for finding in findings)
-
-
-def test_the_adapter_describes_itself(world: World) -> None:
-    kind = type(world.adapter())
-    assert kind.name == world.practice.psa
-    assert kind.label
-    assert kind.levels in (2, 3)
-    assert len(kind.level_names) == kind.levels
-    assert Field.CATEGORY in kind.writes
-    assert kind.busy_status in (429, 503)

@@ -1,6 +1,6 @@
 """What a vendor's practice world adds for the shared contract suite. One class per PSA, in its own module here.
 
-The suite in test_psa.py is run for every PSA and every variant in its `VARIANTS`.
+The suite in test_psa*.py is run for every PSA and every variant in its `VARIANTS`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from bridge.simulator.world import PracticePSA
+from bridge.model import Ticket, TicketRef
+from bridge.simulator.world import PracticePSA, PracticeTicket
 from psa_adapters.base import PSAAdapter, Runtime, WebhookRequest
+
+CONNECTION = "practice"
+BODY = "The dock does not wake my second screen since this morning."
+EVERY_PATH = ".*"
 
 
 class PracticeTime:
@@ -86,3 +91,9 @@ class World(ABC):
     def close(self) -> None:
         """Stop the practice server and what it sends."""
         self.practice.server.stop()
+
+
+def ticket_of(world: World, adapter: PSAAdapter, **what: str) -> Ticket:
+    """File a ticket and read it through the adapter."""
+    filed = PracticeTicket(**{"title": "Docking station asleep", "body": BODY, **what})
+    return adapter.get_ticket(TicketRef(CONNECTION, world.practice.create_ticket(filed)))
