@@ -72,14 +72,14 @@ class Intake:
             if self.storing.stalled():
                 logger.error("%s: webhook could not be stored: the database does not answer", connection_id)
                 return _busy(self.busy_status(psa))
-            with self.rush(), self.storing.watched():
-                answer = self._received(psa, connection_id, request)
-        return answer
+            with self.rush():
+                return self._received(psa, connection_id, request)
 
     def _received(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
         answer = self._receive(psa, connection_id, request)
         try:
-            self.arrived(psa, connection_id if answer.status != 404 else "", str(answer.body["status"]))
+            with self.storing.watched():
+                self.arrived(psa, connection_id if answer.status != 404 else "", str(answer.body["status"]))
         except SQLAlchemyError as error:
             # The event is stored or refused already; book-keeping must not change the answer.
             logger.warning("%s: its arrival could not be noted: %s", connection_id, type(error).__name__)
@@ -87,7 +87,8 @@ class Intake:
 
     def _receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
         try:
-            found = self.place(connection_id)
+            with self.storing.watched():
+                found = self.place(connection_id)
         except (BridgeError, SQLAlchemyError) as error:
             # A secret that cannot be read right now, or the database; the PSA may try again.
             logger.error("%s: webhook could not be taken: %s", connection_id, type(error).__name__)
@@ -113,7 +114,8 @@ class Intake:
         if refs:
             known_as(", ".join(map(str, refs[:5])))
         try:
-            answer = self._store(organization, connection, refs, doorbell)
+            with self.storing.watched():
+                answer = self._store(organization, connection, refs, doorbell)
         except Exception as error:
             if not is_unavailable(error):
                 raise

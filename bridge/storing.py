@@ -11,7 +11,6 @@ LONG = 5.0
 CROWD, LONG_IN_A_CROWD = 8, 2.0
 """So many waiting together leave few threads for health checks, so less patience is had with them."""
 
-
 LATELY = 10.0
 
 
@@ -21,6 +20,7 @@ class Storing:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._began: dict[object, float] = {}
+        self._moved = clock()
         self._lock = threading.Lock()
         self._refused: tuple[float, str] | None = None
 
@@ -42,21 +42,22 @@ class Storing:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Be under way for as long as the block takes."""
+        """Be under way for as long as the block takes. Only the database may keep it waiting."""
         mine = object()
         with self._lock:
             self._began[mine] = self._clock()
         try:
             yield
+            self._moved = self._clock()
         finally:
             with self._lock:
                 del self._began[mine]
 
     def stalled(self) -> bool:
-        """Tell whether somebody has waited for so long that nobody else should begin to."""
+        """Tell whether nobody has got anywhere for so long that nobody else should begin to."""
         with self._lock:
             if not self._began:
                 return False
-            # The first one in is the one that waits longest.
-            waited = self._clock() - next(iter(self._began.values()))
+            # The first one in is the one that waits longest. Where others get through, the machine is only busy.
+            waited = self._clock() - max(self._moved, next(iter(self._began.values())))
             return waited > (LONG_IN_A_CROWD if len(self._began) >= CROWD else LONG)

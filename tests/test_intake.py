@@ -18,6 +18,7 @@ from bridge.intake import MAX_BODY, Answer, Intake
 from bridge.model import Mode, Status, TicketRef
 from bridge.settings.model import AI, Categorization, Organization, Sentiment
 from bridge.store import Store
+from bridge.storing import Storing
 from psa_adapters.base import Doorbell, WebhookRequest
 from tests.core_world import CONNECTION, FakePSA, organization
 
@@ -99,6 +100,26 @@ def test_a_known_ticket_is_a_duplicate(door: Door) -> None:
     answer = door.ring()
     assert (answer.status, answer.body) == (200, {"status": "duplicate"})
     assert len(door.queue.jobs) == 1
+
+
+def test_a_signing_key_that_is_slow_to_come_does_not_look_like_a_database_that_hangs(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    door.intake.storing = Storing(lambda: now)
+    asked = door.psa.read_webhook
+    meanwhile: list[Answer] = []
+
+    def slow(request: WebhookRequest) -> Doorbell:
+        nonlocal now
+        now += 60.0
+        monkeypatch.setattr(door.psa, "read_webhook", asked)
+        meanwhile.append(door.ring())
+        return asked(request)
+
+    monkeypatch.setattr(door.psa, "read_webhook", slow)
+    assert door.ring().body["status"] == "duplicate"
+    assert [answer.status for answer in meanwhile] == [202]
 
 
 def test_the_configured_delay_goes_with_the_job(door: Door) -> None:
