@@ -267,7 +267,9 @@ def test_check_names_the_missing_right_and_writes_nothing(
     world.practice.api.denied.add(denied)
     failed = [f for f in world.adapter().check() if f.level is Level.FAILED]
     assert any(named in finding.detail for finding in failed)
-    assert all("query" in path for path in [*paths(world, "POST"), *paths(world, "PATCH")])
+    assert all("query" in path for path in paths(world, "POST"))
+    # The one update is of no field of a ticket that cannot exist.
+    assert [json.loads(seen.body) for seen in world.practice.server.requests("PATCH")] == [{"id": 2**63 - 1}]
 
 
 @pytest.mark.parametrize(
@@ -278,6 +280,8 @@ def test_check_names_the_missing_right_and_writes_nothing(
         (lambda p: p.tenant.publish.pop(1), "internal notes", Level.FAILED, "internal"),
         (lambda p: None, "issue types", Level.WARNING, "belong to no active issue type"),
         (lambda p: None, "webhook", Level.WARNING, "webhooks install"),
+        (lambda p: setattr(p.api, "no_patch", True), "ticket updates", Level.FAILED, "does not offer PATCH"),
+        (lambda p: None, "ticket updates", Level.OK, "without a ticket"),
     ],
 )
 def test_check_reports_the_state(

@@ -179,6 +179,19 @@ def test_a_refused_value_is_named_and_nothing_is_written(failures: str) -> None:
         world.close()
 
 
+@pytest.mark.parametrize("status", [405, 415])
+def test_an_installation_without_patch_is_named_and_never_put(world: KaseyaBMSWorld, status: int) -> None:
+    world.practice.api.patch_refused = status
+    adapter = world.adapter()
+    ticket = filed(world, adapter)
+    wanted = category(adapter, ticket, "Email / Outlook")
+    with pytest.raises(PermanentError, match="does not take PATCH") as refused:
+        adapter.update_ticket(ticket, [Change(Field.CATEGORY, None, wanted)])
+    # A refused value would have every list read again and each change tried by itself.
+    assert not isinstance(refused.value, ValueRejected)
+    assert world.practice.server.requests("PUT") == []
+
+
 def test_what_the_psa_silently_kept_is_returned_as_it_is(world: KaseyaBMSWorld) -> None:
     adapter = world.adapter()
     ticket = filed(world, adapter)

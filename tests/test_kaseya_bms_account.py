@@ -55,6 +55,14 @@ def test_check_names_the_missing_permission(permission: str, subject: str, scree
         world.close()
 
 
+def test_check_names_an_installation_without_patch(world: KaseyaBMSWorld) -> None:
+    world.practice.api.patch_refused = 405
+    found = {f.subject: f for f in world.adapter().check()}
+    assert found["update tickets"].level is Level.FAILED
+    assert "does not take PATCH" in found["update tickets"].detail
+    assert found["add notes"].level is Level.OK
+
+
 def test_check_warns_where_webhooks_are_refused_or_missing(world: KaseyaBMSWorld) -> None:
     def finding() -> tuple[Level, str]:
         return next((f.level, f.detail) for f in world.adapter().check() if f.subject == "webhook")

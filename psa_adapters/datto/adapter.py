@@ -229,12 +229,7 @@ class Datto:
             said = answers.words(reply)
             if reply.status == 404 and said:
                 raise NotFound(f"{LABEL}: {what}", f"not found: {said}", status=404)
-            raise PermanentError(
-                f"{LABEL}: {what}",
-                "this zone does not offer PATCH /Tickets, the only update that leaves other fields alone; "
-                "ask Datto support to enable it. Until then use the modes suggest or shadow",
-                status=reply.status,
-            )
+            raise PermanentError(f"{LABEL}: {what}", answers.NO_PATCH, status=reply.status)
 
     def add_note(self, ticket: Ticket, text: str, *, key: str) -> str:
         return self._notes.add_internal(ticket, text, key)

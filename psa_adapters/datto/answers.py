@@ -28,6 +28,10 @@ BAD_VALUE = re.compile(
     r"|secondary resource",
     re.I,
 )
+NO_PATCH = (
+    "this zone does not offer PATCH /Tickets, the only update that leaves other fields alone; "
+    "ask Datto support to enable it. Until then use the modes suggest or shadow"
+)
 GONE = re.compile(r"no matching records found", re.I)
 TEXT_VALUE = re.compile(r"string value", re.I)
 

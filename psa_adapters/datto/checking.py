@@ -1,4 +1,4 @@
-"""What `psa-bridge check` says about an Autotask account. Reads only.
+"""What `psa-bridge check` says about an Autotask account. Nothing is changed: the one update names no ticket.
 
 Rights are named as the security level's screen names them: Admin > Resources/Users (HR) > Security Levels.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from bridge.errors import BridgeError, NotSupported
 from bridge.model import Finding, Level
-from psa_adapters.datto import lists
+from psa_adapters.datto import answers, lists
 from psa_adapters.datto.client import Client, condition
 from psa_adapters.datto.lists import Picklists
 from psa_adapters.datto.notes import Notes
@@ -28,6 +28,8 @@ RIGHTS = (
     ("TicketWebhooks", "Create", "Other > Can create webhooks (and a maximum above 0)", Level.WARNING),
 )
 WARN_USAGE = 0.75
+NO_TICKET = 2**63 - 1
+"""The largest id the API can hold; no ticket has it."""
 
 
 class Checker:
@@ -56,6 +58,7 @@ class Checker:
         findings += [self._right(*row) for row in RIGHTS]
         probes: tuple[tuple[str, Callable[[], Finding]], ...] = (
             ("tickets", self._read_tickets),
+            ("ticket updates", self._update_route),
             ("issue types", self._issue_types),
             ("internal notes", self._internal_notes),
             ("owners", self._owners),
@@ -118,6 +121,17 @@ class Checker:
                 Level.WARNING, "tickets", "no ticket is visible; check Service Desk > Tickets > View: All"
             )
         return Finding(Level.OK, "tickets", "readable")
+
+    def _update_route(self) -> Finding:
+        # Single zones lack the route. An update of no field of no ticket is refused in words wherever it exists.
+        what = "try the route for updates"
+        accept = (400, 403, 404, 405, 500)
+        reply = self._client.write(
+            "PATCH", "Tickets", {"id": NO_TICKET}, what=what, repeatable=True, accept=accept
+        )
+        if reply.status == 405 or (reply.status == 404 and not answers.errors_of(reply)):
+            return Finding(Level.FAILED, "ticket updates", answers.NO_PATCH)
+        return Finding(Level.OK, "ticket updates", "offered (tried without a ticket)")
 
     def _issue_types(self) -> Finding:
         tickets = self._tickets()

@@ -14,6 +14,7 @@ from bridge.model import Change, Field, Finding, Message, Taxonomy, Ticket, Tick
 from psa_adapters.base import Doorbell, Registration, Runtime, WebhookRequest
 from psa_adapters.kaseya_bms import sweep, webhook
 from psa_adapters.kaseya_bms.account import Account
+from psa_adapters.kaseya_bms.answers import NO_PATCH, NO_ROUTE
 from psa_adapters.kaseya_bms.checkup import Checkup
 from psa_adapters.kaseya_bms.client import Client
 from psa_adapters.kaseya_bms.lists import Lists
@@ -99,14 +100,19 @@ class KaseyaBMS:
         if ticket.native.get("read_only"):
             raise PermanentError(where, "the PSA marks this ticket as read-only, so nothing was written")
         # https://api.bms.kaseya.com/swagger/v2/swagger.json: PATCH /v2/servicedesk/tickets/{ticketId}, RFC 6902.
-        row = self._client.call(
-            "PATCH",
-            f"/v2/servicedesk/tickets/{ticket.ref.id}",
-            where=where,
-            body=steps,
-            content_type="application/json-patch+json",
-            repeatable=False,
-        ).record
+        try:
+            row = self._client.call(
+                "PATCH",
+                f"/v2/servicedesk/tickets/{ticket.ref.id}",
+                where=where,
+                body=steps,
+                content_type="application/json-patch+json",
+                repeatable=False,
+            ).record
+        except PermanentError as error:
+            if error.status not in NO_ROUTE:
+                raise
+            raise PermanentError(where, NO_PATCH, status=error.status) from None
         if row is None or row.text("id") != ticket.ref.id:
             return self.get_ticket(ticket.ref)
         return self._standard(row, ticket.ref)

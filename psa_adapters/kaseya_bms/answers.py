@@ -23,6 +23,12 @@ _MEANINGS = (
 )
 _MISSING = ("not found", "does not exist", "no longer exists", "could not be found")
 _WRITES = frozenset({"PATCH", "PUT"})
+NO_ROUTE = frozenset({405, 415})
+"""The route or its content type is not taken at all, whatever the values are."""
+NO_PATCH = (
+    "this account's API does not take PATCH on tickets, the only update that leaves other fields alone; ask "
+    "Kaseya support to enable it. Until then use the modes suggest or shadow"
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def judge(where: str, reply: Reply) -> BridgeError | None:
             retry_after=HOURLY_PAUSE,
         )
     error = error_for(where, replace(reply, status=status), said)
-    if type(error) is PermanentError and reply.method in _WRITES:
+    if type(error) is PermanentError and reply.method in _WRITES and status not in NO_ROUTE:
         return ValueRejected(where, error.hint, status=status)
     return error
 

@@ -10,6 +10,7 @@ from bridge.errors import AuthRejected, BridgeError, NotSupported, PermanentErro
 from bridge.model import Field, Finding, Level
 from psa_adapters.base import Runtime
 from psa_adapters.kaseya_bms.account import Account
+from psa_adapters.kaseya_bms.answers import NO_PATCH, NO_ROUTE
 from psa_adapters.kaseya_bms.client import Client
 from psa_adapters.kaseya_bms.lists import Lists
 from psa_adapters.kaseya_bms.note_types import NoteTypes
@@ -104,7 +105,9 @@ class Checkup:
             )
         except TemporaryError as error:
             return Finding(Level.WARNING, subject, f"could not be tried without changing a ticket: {error.hint}")
-        except PermanentError:
+        except PermanentError as error:
+            if method == "PATCH" and error.status in NO_ROUTE:
+                return Finding(Level.FAILED, subject, NO_PATCH)
             return Finding(Level.OK, subject, "not refused (tried on a ticket that does not exist)")
         return Finding(Level.OK, subject, "not refused")
 

@@ -24,6 +24,7 @@ class Core:
         self.note_table = ""  # the lookup table that serves note types, "" for none
         self.notes_without_echo = False  # the answer to a new note does not say whether it is internal
         self.webhooks_missing = False
+        self.patch_refused = 0  # the bare status of an installation that takes no PATCH on tickets, such as 405
         self.expiry_offset_hours = 0.0
         self.clock_offset_hours = 0.0
         self.app = Flask("practice-kaseya-bms")

@@ -57,6 +57,8 @@ class TicketRoutes(Core):
         return self.ok(self.tenant.dto(id_))
 
     def patch_ticket(self, ticket: int) -> Response:
+        if self.patch_refused:
+            return Response("", self.patch_refused)
         self.access.need("tickets.modify")
         self.tenant.get(ticket)
         steps = request.get_json(force=True, silent=True)
