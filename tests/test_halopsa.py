@@ -458,6 +458,16 @@ def administrator(world: HaloPSAWorld) -> PSAAdapter:
     return world.adapter(scope="edit:tickets read:customers admin")
 
 
+def test_a_webhook_that_halopsa_refuses_is_told_in_its_own_words(world: HaloPSAWorld) -> None:
+    adapter = administrator(world)
+    world.practice.server.fail("^/api/Webhook", method="POST", status=400, body='"A webhook of this name exists."')
+    with pytest.raises(NotSupported) as told:
+        adapter.install_webhook(HOOK_URL)
+    assert "A webhook of this name exists." in told.value.hint
+    assert "scope admin" not in told.value.hint
+    assert "Configuration > Integrations > Webhooks > New" in told.value.hint
+
+
 def test_an_installed_webhook_rings_the_bell(world: HaloPSAWorld) -> None:
     adapter = administrator(world)
     assert adapter.webhooks() == []

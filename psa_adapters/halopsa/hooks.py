@@ -110,8 +110,10 @@ class Hooks:
 
 
 def _by_hand(url: str, refused: PermanentError) -> NotSupported:
-    hint = "the API application may not manage webhooks (it needs the scope admin). " + STEPS.format(url=url)
-    return NotSupported("HaloPSA: webhooks", hint, status=refused.status)
+    why = "the API application may not manage webhooks (it needs the scope admin)"
+    if isinstance(refused, ValueRejected):
+        why = refused.hint.rstrip(".")
+    return NotSupported("HaloPSA: webhooks", f"{why}. {STEPS.format(url=url)}", status=refused.status)
 
 
 def _same(one_url: str, other: str) -> bool:
