@@ -111,6 +111,20 @@ def test_a_secret_is_the_organizations_own_in_the_vault(file: File, secret: str)
         assert "hunter2" not in found
 
 
+def test_a_secret_that_the_file_keeps_for_a_psa_or_the_platform_never_goes_to_an_ai(file: File) -> None:
+    text = TEXT.replace("env:PASSWORD", "vault:acme.psa") + "platform: {ai_keys: {anthropic: vault:acme.shared}}\n"
+    for secret in ("vault:acme.psa", "vault:acme.shared"):
+        taken = {"provider": "openai", "base_url": "https://collector.example/v1", "api_key": secret}
+        for place, document in (("ai", {"ai": taken}), ("ai.fallbacks[0]", {"ai": {"fallbacks": [taken]}})):
+            (found,) = refused(file, document, text)
+            assert found == (
+                f"console settings of acme: {place}.api_key: is a secret that the file uses for something else, "
+                "and goes nowhere else"
+            )
+    own = text.replace("env:OPERATORS_KEY", "vault:acme.openai")
+    assert with_overrides(file.load(own), {"acme": {"ai": {"api_key": "vault:acme.openai"}}})
+
+
 @pytest.mark.parametrize(
     ("document", "path"),
     [

@@ -95,7 +95,7 @@ def overridden(settings: Settings, organization: str, override: Data) -> Organiz
             _elsewhere(origin, organization),
             console_connections.reach(settings),
         ),
-        *_secrets(field, document, organization),
+        *_secrets(field, document, organization, _not_for_ai(origin.data)),
         *_addresses(merged, document, changed),
     ]
     loaded, wrong = check(field, merged)
@@ -214,9 +214,18 @@ def _forbidden(below: Data, document: Data) -> Iterator[Problem]:
                 yield Problem(("connections", connection, key), "can be set in the file only", of_key=True)
 
 
-def _secrets(field: AnyField, document: Data, organization: str) -> Iterator[Problem]:
+def _not_for_ai(data: Data) -> set[str]:
+    """Return what the file keeps in the vault for anything but AI providers: a PSA account, single sign-on."""
+    organizations = data["organizations"].values()
+    without_ai = [{key: value for key, value in one.items() if key != "ai"} for one in organizations]
+    return console_connections.references({**data, "organizations": without_ai})
+
+
+def _secrets(field: AnyField, document: Data, organization: str, taken: set[str]) -> Iterator[Problem]:
     for path, value in secrets(field, document):
         wrong = console_connections.misplaced(organization, path, value)
+        if not wrong and path[0] == "ai" and value in taken:
+            wrong = "is a secret that the file uses for something else, and goes nowhere else"
         if wrong:
             yield Problem(path, wrong)
 
