@@ -92,12 +92,20 @@ class Chores:
         self._bridge.store.watermarks.set(f"event:{connection}")
         self._bridge.store.alarms.clear(f"silent:{connection}")
 
+    def removed_webhooks(self, connection: str) -> None:
+        """Miss the webhooks of a connection no more: they were taken away on purpose."""
+        self._bridge.store.watermarks.remove(f"registered:{connection}")
+        self._bridge.store.alarms.clear(f"webhook:{connection}")
+
     def _organization(self, connection: str) -> str:
         organization = self._bridge.settings.organization_of(connection)
         return organization.id if organization else ""
 
     def _health(self, connection: str) -> None:
-        """Look after the webhook registration: repair one that the PSA switched off, and tell an admin."""
+        """Look after the webhook registration: repair one that the PSA switched off, and tell an admin.
+
+        One that was there and is gone is told too, but not made again: somebody may have meant it.
+        """
         found = self._bridge.place(connection)
         if found is None:
             return
@@ -107,6 +115,16 @@ class Chores:
         try:
             ours = adapter.webhooks()
         except NotSupported:
+            return
+        if ours:
+            self._bridge.store.watermarks.set(f"registered:{connection}")
+        elif self._bridge.store.watermarks.get(f"registered:{connection}") is not None:
+            self._bridge.alarm(
+                alarm,
+                organization.id,
+                f"our webhook of {connection} is gone from {adapter.label}; until `psa-bridge webhooks install "
+                f"{connection}` only sweeps find its tickets (if that is meant: `webhooks remove {connection}`)",
+            )
             return
         if ours and not any(registration.active for registration in ours):
             url = f"{self._bridge.settings.server.public_url.rstrip('/')}/webhooks/{adapter.name}/{connection}"

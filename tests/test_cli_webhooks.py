@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -26,7 +27,27 @@ def test_install_list_remove(here: Practice) -> None:
     assert len(here.json("webhooks", "list", here.connection)["webhooks"]) == 1
     assert "1 removed" in here.ok("webhooks", "remove", here.connection)
     assert here.json("webhooks", "list", here.connection)["webhooks"] == []
-    assert "0 removed" in here.ok("webhooks", "remove", here.connection)
+    with patch("bridge.chores.Chores.removed_webhooks") as told:
+        assert "0 removed" in here.ok("webhooks", "remove", here.connection)
+    told.assert_called_once_with(here.connection)
+
+
+@pytest.mark.parametrize("ending", ["", "/", "/webhooks/{psa}/{connection}"])
+def test_another_address_of_this_service_leads_to_the_same_door(here: Practice, ending: str) -> None:
+    door = f"/webhooks/{here.psa}/{here.connection}"
+    address = "https://tunnel.example/bridge"
+    here.ok("webhooks", "install", here.connection, "--url", address + ending.format(**vars(here)))
+    (hook,) = here.json("webhooks", "list", here.connection)["webhooks"]
+    assert hook["url"].split("?")[0] == address + door
+    assert "1 removed" in here.ok("webhooks", "remove", here.connection)
+
+
+@pytest.mark.parametrize("wrong", ["ftp://tunnel.example", "tunnel.example", "https://tunnel.example?a=b"])
+def test_an_address_no_webhook_can_come_to_is_wrong_usage(here: Practice, wrong: str) -> None:
+    refused = here.run("webhooks", "install", here.connection, "--url", wrong)
+    assert refused.exit_code == 2
+    assert "--url" in refused.stderr
+    assert here.json("webhooks", "list", here.connection)["webhooks"] == []
 
 
 def test_removal_by_id(here: Practice) -> None:

@@ -45,6 +45,27 @@ def test_silence_is_an_alarm_until_a_webhook_comes(here: Site) -> None:
     assert alarms(here) == []
 
 
+def test_a_webhook_that_is_gone_from_the_psa_is_an_alarm_and_is_not_made_again(here: Site) -> None:
+    look = f"health:{here.connection()}"
+    here.bridge.chores.do(look)
+    assert alarms(here) == []  # One that never was is not missed: some rely on the sweep alone.
+    here.world.subscribe("http://127.0.0.1:9")
+    here.bridge.chores.do(look)
+    assert alarms(here) == []
+    here.psa.callbacks.entries.clear()
+    here.bridge.chores.do(look)
+    (told,) = here.bridge.store.alarms.all()
+    assert told.name == f"webhook:{here.connection()}"
+    assert f"psa-bridge webhooks install {here.connection()}" in told.text
+    assert here.psa.callbacks.entries == {}
+    here.bridge.chores.removed_webhooks(here.connection())
+    here.bridge.chores.do(look)
+    assert alarms(here) == []  # Taken away on purpose, it is not missed.
+    here.world.subscribe("http://127.0.0.1:9")
+    here.bridge.chores.do(look)
+    assert alarms(here) == []
+
+
 def test_retention_is_done_with_the_alarms_of_what_is_switched_off(here: Site) -> None:
     here.bridge.store.alarms.set(f"sweep:{here.connection()}", "northwind", "fails")
     here.bridge.store.alarms.set("sweep:gone", "northwind", "fails")

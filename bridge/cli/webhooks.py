@@ -99,6 +99,8 @@ def remove(frame: Frame, connection: str, id_: str | None) -> None:
                     adapter.remove_webhook(one)
         except NotSupported as error:
             _by_hand(error, _url(bridge, connection))
+        if not id_:
+            bridge.chores.removed_webhooks(connection)
     if id_ and not wanted:
         raise NotFound("webhooks", f"{connection} has no webhook {id_}; `psa-bridge webhooks list` shows them")
     say(f"{len(wanted)} removed")
