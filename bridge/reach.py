@@ -35,10 +35,25 @@ def _check_peer(reach: Reach, peer: str) -> None:
     address = _inner(address)
     if address.is_link_local or address.is_multicast or address.is_unspecified:
         raise ForbiddenError(f"the address {address} is link-local, multicast or unspecified")
-    if reach is Reach.PUBLIC and not address.is_global:
+    if address in METADATA:
+        raise ForbiddenError(f"the address {address} hands out a cloud machine's credentials")
+    if reach is Reach.PUBLIC and not _is_public(address):
         raise ForbiddenError(f"the address {address} is not a public one")
 
 
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    # Among the reserved IPv6 addresses are ways to write private IPv4 ones.
+    old = isinstance(address, ipaddress.IPv6Address) and (address.is_reserved or address.is_site_local)
+    return address.is_global and not old
+
+
+METADATA = frozenset(
+    map(
+        ipaddress.ip_address,
+        ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
+    )
+)
+"""Metadata services that are not link-local: AWS and Google over IPv6, Alibaba, Azure's host agent, Oracle."""
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
