@@ -124,6 +124,8 @@ def test_keys_of_the_configured_site_may_be_fetched(options: Options, url: str) 
         (CLOUD, "https://na.myconnectwise.net\\.evil.example" + CALLBACK_KEY),
         (CLOUD, "https://na.myconnectwise.net" + CALLBACK_KEY.replace("northwind", "other")),
         (CLOUD, "https://na.myconnectwise.net" + CALLBACK_KEY + "&companyname=other"),
+        (CLOUD, "https://na.myconnectwise.net" + CALLBACK_KEY + "&%43ompanyName=other"),
+        (CLOUD, "https://na.myconnectwise.net" + CALLBACK_KEY + "&companyName="),
         (CLOUD, "https://na.myconnectwise.net" + CALLBACK_KEY.replace("companyName=northwind&", "")),
         (CLOUD, "https://na.myconnectwise.net/v4_6_release/apis/3.0/system/documents/5/download"),
         (CLOUD, "https://na.myconnectwise.net/callbackkey/../documents/5?companyName=northwind"),

@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from bridge.errors import PermanentError, TemporaryError, WebhookRejected
 from bridge.http import Http, Limits
@@ -80,7 +80,8 @@ def judged_key_url(url: Any, options: Options) -> SplitResult:
     if "callbackkey" not in parts.path.lower() or HIDDEN_PATH.search(parts.path):
         # Any other document of the site could hold a key that a customer wrote.
         raise refuse("the address of its signing key is not one of signing keys")
-    names = [value.lower() for value in parse_qs(parts.query.lower()).get("companyname", [])]
+    told = parse_qsl(parts.query, keep_blank_values=True)
+    names = [value.lower() for name, value in told if name.lower() == "companyname"]
     if names != [options.company_id.lower()] and (names or options.is_cloud):
         # The cloud serves every ConnectWise customer; another one's key is genuine, and not ours.
         raise refuse("its signing key belongs to another company")
