@@ -157,6 +157,18 @@ def test_one_source_trying_many_names_is_slowed_down(console: Site) -> None:
     assert client.post("/login", data=data, environ_base={"REMOTE_ADDR": "198.51.100.8"}).status_code == 303
 
 
+def test_one_ipv6_customer_trying_many_names_from_many_addresses_is_slowed_down(console: Site) -> None:
+    client = console.client()
+    form = token(client)
+    for number in range(30):
+        source = {"REMOTE_ADDR": f"2001:db8:7:1::{number:x}"}
+        client.post("/login", data={"csrf": form, "name": f"n{number}"}, environ_base=source)
+    data = {"csrf": form, "name": "tess", "password": PASSWORDS["tess"]}
+    near, far = {"REMOTE_ADDR": "2001:db8:7:1::ffff"}, {"REMOTE_ADDR": "2001:db8:7:2::1"}
+    assert client.post("/login", data=data, environ_base=near).status_code == 429
+    assert client.post("/login", data=data, environ_base=far).status_code == 303
+
+
 def test_a_session_ends_when_idle_and_at_its_longest(console: Site) -> None:
     client = console.signed_in()
     console.time.pass_(hours=1, minutes=59)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.store import Store
-from bridge.web.ratelimit import is_local
+from bridge.web.ratelimit import bucket, is_local
 
 LONGEST = 900.0
 FORGET = 3600.0
@@ -58,9 +58,10 @@ class Throttle:
 
 
 def _counted(user: str, source: str) -> tuple[tuple[str, Limit], ...]:
-    name, source = user.casefold()[:200], source[:64]
+    # One customer has a whole /64 of IPv6 addresses to try from.
+    name, place = user.casefold()[:200], bucket(source)
     return (
-        (f"pair:{source}:{name}", PAIR),
+        (f"pair:{place}:{name}", PAIR),
         (f"user:{name}", USER),
-        (f"source:{source}", PROXY if is_local(source) else SOURCE),
+        (f"source:{place}", PROXY if is_local(source) else SOURCE),
     )
