@@ -151,7 +151,8 @@ class Engine:
             "serializer": DBOSPortableJSONSerializer(),
             "log_level": "WARNING",
             "max_executor_threads": self.slots + 14,
-            "notification_listener_polling_interval_sec": 1.0,
+            # Nothing is ever notified; this is how soon its thread notices that it should end.
+            "notification_listener_polling_interval_sec": min(1.0, 4 * self.poll_seconds),
             # Nothing is scheduled in it; see bridge.ticker.
             "scheduler_polling_interval_sec": 86_400.0,
             "use_listen_notify": False,
