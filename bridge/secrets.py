@@ -30,7 +30,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 FILE_LIMIT = 64 * 1024
 SHOWN_FROM = 8
 _MOUNTED = ("/run/secrets/", "/var/run/secrets/")
-_MAKE_KEY = 'python -c "from bridge.secrets import generate_key; print(generate_key())"'
+_MAKE_KEY = "psa-bridge secrets key"
 
 
 class SecretUnavailable(NotUsable):

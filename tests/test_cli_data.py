@@ -141,6 +141,11 @@ def test_a_damaged_or_foreign_copy_changes_nothing(here: Practice) -> None:
         connection.execute("CREATE TABLE a (b)")
     damaged.write_bytes(b"SQLite format 3\0" + b"x" * 5000)
     for wrong in (foreign, damaged, here.folder / "none.db"):
-        assert here.run("restore", str(wrong), "--yes").exit_code == 1
+        # Without --yes too: nobody is asked about a copy that is of no use.
+        for yes in ((), ("--yes",)):
+            refused = here.run("restore", str(wrong), *yes)
+            assert refused.exit_code == 1
+            assert refused.stderr.startswith("restore: ")
+            assert str(wrong) in refused.stderr
     with opened(here) as store:
         assert store.runs.get(jam.id) == jam

@@ -219,7 +219,7 @@ def test_a_missing_or_wrong_key_is_told_with_the_way_out(key: str) -> None:
     with pytest.raises(SecretUnavailable) as caught:
         Vault(MemoryVault(), BridgeKeys({"BRIDGE_KEY": key})).set("a", "value")
     assert str(caught.value).startswith("BRIDGE_KEY: ")
-    assert "generate_key" in str(caught.value)
+    assert "psa-bridge secrets key" in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 

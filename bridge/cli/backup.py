@@ -54,12 +54,13 @@ def restore(frame: Frame, file: Path, handled_until: datetime | None, yes: bool)
     """
     from filelock import FileLock, Timeout
 
-    from bridge.store.backup import last_written, put_back
+    from bridge.store.backup import check, last_written, put_back
 
     path = _sqlite(frame.settings(), "pg_restore --clean --if-exists --dbname DATABASE FILE")
     now = datetime.now(UTC)
     known = handled_until.replace(tzinfo=UTC).timestamp() if handled_until else last_written(path)
     until = now.timestamp() if known is None else known
+    check(file)
     if not yes:
         click.confirm(f"Replace {path}? Sweeps will look for tickets since {when(until)}.", abort=True, err=True)
     path.parent.mkdir(parents=True, exist_ok=True)

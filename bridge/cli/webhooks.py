@@ -11,6 +11,7 @@ import click
 from bridge.cli.frame import Frame, pass_frame, place
 from bridge.cli.output import as_json, aside, fail, print_json, progress, say, table
 from bridge.errors import NotFound, NotSupported
+from bridge.reach import Reach, check_url
 
 if TYPE_CHECKING:
     from bridge.app import Bridge
@@ -22,6 +23,16 @@ class KeepsDeliveries(Protocol):
 
     def deliveries(self, limit: int) -> Sequence[Any]:
         """Return the newest deliveries, newest first."""
+
+
+def _address(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
+    """Refuse an address that no webhook could come to; of a URL from `webhooks list` the query is ours to add."""
+    if given is None:
+        return None
+    wrong = check_url(given, Reach.LAN) or ("must not contain a query" if "?" in given else None)
+    if wrong:
+        raise click.BadParameter(wrong)
+    return given
 
 
 @click.group()
@@ -55,7 +66,11 @@ def list_(frame: Frame, connection: str, json_: bool) -> None:
 
 @webhooks.command()
 @click.argument("connection")
-@click.option("--url", help="Address to register instead of server.public_url; what the PSA needs is added to it.")
+@click.option(
+    "--url",
+    callback=_address,
+    help="Address of this service to register instead of server.public_url; what the PSA needs is added to it.",
+)
 @pass_frame
 def install(frame: Frame, connection: str, url: str | None) -> None:
     """Register our webhook at the PSA of CONNECTION, or repair the one that is there."""
@@ -67,7 +82,7 @@ def install(frame: Frame, connection: str, url: str | None) -> None:
 def register(bridge: Bridge, connection: str, url: str | None = None) -> bool:
     """Register our webhook and say so; False where only the steps to do by hand could be printed."""
     organization, found, adapter = place(bridge, connection)
-    plain = url or _plain_url(bridge, connection)
+    plain = _plain_url(bridge, connection, url)
     try:
         with progress(f"asking {adapter.label}"):
             registered = adapter.install_webhook(plain)
@@ -133,9 +148,11 @@ def _plain(delivery: Any) -> dict[str, Any]:
     return asdict(delivery) if is_dataclass(delivery) and not isinstance(delivery, type) else dict(vars(delivery))
 
 
-def _plain_url(bridge: Bridge, connection: str) -> str:
+def _plain_url(bridge: Bridge, connection: str, address: str | None = None) -> str:
     _organization, found, _adapter = place(bridge, connection)
-    return f"{bridge.settings.server.public_url.rstrip('/')}/webhooks/{found.psa}/{connection}"
+    door = f"/webhooks/{found.psa}/{connection}"
+    # The whole URL may be given too: it is what `webhooks list` prints.
+    return (address or bridge.settings.server.public_url).rstrip("/").removesuffix(door) + door
 
 
 def _url(bridge: Bridge, connection: str) -> str:

@@ -31,7 +31,9 @@ def copy(database: Path, target: Path) -> int:
             # In one step: a copy in several starts anew whenever another process writes.
             source.backup(drain)
             drain.execute("PRAGMA journal_mode=DELETE")
-        _check(part, "the copy")
+        fault = _fault(part)
+        if fault:
+            raise PermanentError("backup", f"the copy {fault}")
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.replace(target)
@@ -47,11 +49,9 @@ def put_back(copy_: Path, database: Path, aside: Path) -> None:
 
     Raises PermanentError where the copy is none of ours or is damaged; then nothing has changed.
     """
-    if not copy_.is_file():
-        raise PermanentError("restore", f"there is no file {copy_}")
+    check(copy_)
     new = database.with_name(f"{database.name}.new")
     try:
-        _check(copy_, str(copy_))
         database.parent.mkdir(parents=True, exist_ok=True)
         new.unlink(missing_ok=True)
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -68,6 +68,18 @@ def put_back(copy_: Path, database: Path, aside: Path) -> None:
         new.unlink(missing_ok=True)
 
 
+def check(copy_: Path) -> None:
+    """Raise PermanentError where a copy cannot be put back: not there, damaged, or none of ours."""
+    if not copy_.is_file():
+        raise PermanentError("restore", f"there is no file {copy_}")
+    try:
+        fault = _fault(copy_)
+    except sqlite3.Error as error:
+        fault = f"cannot be used: {_why(error)}"
+    if fault:
+        raise PermanentError("restore", f"{copy_} {fault}")
+
+
 def last_written(database: Path) -> float | None:
     """Return when a database was last written, in seconds since the epoch; None where there is none."""
     times = [
@@ -76,14 +88,14 @@ def last_written(database: Path) -> float | None:
     return max(times, default=None)
 
 
-def _check(path: Path, name: str) -> None:
+def _fault(path: Path) -> str:
+    """Say what is wrong with a database file; empty where it is whole and ours."""
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
         said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         ours = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'schema_version'").fetchone()[0]
     if said != "ok":
-        raise PermanentError("backup", f"{name} is damaged: {said}")
-    if not ours:
-        raise PermanentError("backup", f"{name} is no database of psa-bridge")
+        return f"is damaged: {said}"
+    return "" if ours else "is no database of psa-bridge"
 
 
 def _why(error: OSError | sqlite3.Error) -> str:
