@@ -129,7 +129,7 @@ class Intake:
     def _store(
         self, organization: Organization, connection: Connection, refs: Sequence[TicketRef], doorbell: Any
     ) -> Answer:
-        if doorbell.ignored:
+        if doorbell.ignored and not doorbell.recheck:
             return Answer(200, {"status": "ignored", "reason": doorbell.ignored})
         off = switched_off(organization, connection)
         if off:

@@ -22,6 +22,7 @@ from bridge.simulator.world import PracticeTicket
 from psa_adapters.base import Doorbell, WebhookRequest
 from psa_adapters.datto import webhook
 from tests.contract.worlds_datto import DattoWorld
+from tests.live import live, wait_for
 
 SAMPLES = Path(__file__).parent / "samples" / "datto"
 SECRET = "bridge-secret-0123456789"
@@ -298,3 +299,12 @@ def test_after_many_failures_the_hook_is_switched_off_and_says_so_unsigned() -> 
         last = receiver.bodies[-1]
         assert "x-hook-signature" not in last.headers
         assert webhook.read(last, practice.webhook_secret).recheck
+
+
+def test_the_notice_of_a_switched_off_hook_has_it_repaired_at_once(tmp_path: Path) -> None:
+    with live(tmp_path, ["datto"]) as running:
+        practice = running.psa
+        assert isinstance(practice, PracticeDatto)
+        (hook,) = practice.tenant.hooks
+        practice.callouts.deactivate(hook)
+        wait_for(lambda: practice.tenant.hooks[hook]["isActive"] is True)
