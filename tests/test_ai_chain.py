@@ -206,16 +206,16 @@ def test_only_one_call_probes_at_a_time(breakers: Breakers, clock: Clock) -> Non
 
     def hold() -> None:
         entered.set()
-        assert leave.wait(5)
+        assert leave.wait(30)
 
     slow.before = hold
     answers: list[str] = []
     probe = threading.Thread(target=lambda: answers.append(chain.complete(ASK, max_tokens=1).provider))
     probe.start()
-    assert entered.wait(5)
+    assert entered.wait(30)
     assert chain.complete(ASK, max_tokens=1).provider == "local"
     leave.set()
-    probe.join(5)
+    probe.join(30)
     assert answers == ["openai"]
     assert len(slow.prompts) == 2
 

@@ -219,7 +219,7 @@ def test_no_more_calls_at_once_than_allowed_per_gate(server: PracticeServer, cli
     for thread in asking:
         thread.join(10)
     done.set()
-    watching.join(5)
+    watching.join(30)
     assert len(server.requests()) == 8
     assert 1 <= highest <= 2
 
@@ -232,16 +232,16 @@ def test_gates_are_separate(server: PracticeServer, client: Callable[..., Http])
     def hold() -> None:
         with http._gate("writes"):
             entered.set()
-            release.wait(5)
+            release.wait(30)
 
     holding = threading.Thread(target=hold)
     holding.start()
     try:
-        assert entered.wait(5)
+        assert entered.wait(30)
         assert http.get("/things", gate="reads") == {"things": []}
     finally:
         release.set()
-        holding.join(5)
+        holding.join(30)
 
 
 def test_local_servers_may_speak_plain_http(server: PracticeServer) -> None:

@@ -74,7 +74,8 @@ def test_a_database_that_stands_still_does_not_take_the_health_checks_with_it(
 
     assert healthy == 200
     assert "does not answer" in ready[1]["wrong"][0]
-    assert (answer, waited < 2) == (503, True)
+    # Whoever waited for the database would have waited for ten seconds at least.
+    assert (answer, waited < 5) == (503, True)
     until(lambda: asked(f"{served.url}/readyz") == 200, 60)
     burst.calm()
     swept(burst)
@@ -83,6 +84,6 @@ def test_a_database_that_stands_still_does_not_take_the_health_checks_with_it(
 
 def asked(url: str) -> int:
     try:
-        return requests.get(url, timeout=1).status_code
+        return requests.get(url, timeout=5).status_code
     except requests.Timeout:
         return 0
