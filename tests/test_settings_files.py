@@ -25,11 +25,6 @@ from tests.settings_world import File, adapter
 CONFIG = Path(__file__).parent.parent / "config"
 EXAMPLE = (CONFIG / "bridge.example.yaml").read_text("utf-8")
 UNCOMMENTED = re.sub(r"(?m)^( +)#(?! \S)", r"\1", EXAMPLE)
-ADVANCED = {
-    *("zone_lookup_url", "requests_per_minute", "reply_outcome", "previous_password"),
-}
-"""Keys for test servers and rare needs; their set-up page has them, the example stays readable without."""
-
 PSAS: dict[str, type[PSA]] = dict(ADAPTERS)
 
 
@@ -80,7 +75,7 @@ def test_every_key_is_in_the_example() -> None:
     root = root_schema({psa: adapter.schema for psa, adapter in PSAS.items()}, PROVIDERS)
     there = set(written(yaml.safe_load(UNCOMMENTED)))
     # A client is matched by name or by id; the example shows the first and speaks of the other.
-    assert set(fields_of(fields.Nested(root))) - there - ADVANCED == {"id"}
+    assert set(fields_of(fields.Nested(root))) - there == {"id"}
 
 
 def test_a_psa_does_not_use_the_names_of_common_keys() -> None:
