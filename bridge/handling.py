@@ -40,14 +40,15 @@ class Handling:
         ref = _ref(job)
         tried = state.get("decided")
         earlier = Decided.load(tried["decided"]) if tried else Decided()
-        desk = self.desk(ref.connection)
+        desk = self._desk_of(job)
         if desk is None:
-            return self._skip(job, Decided(skip="its connection is no longer configured", lost=earlier.spent))
+            gone = Decided(skip="its connection is no longer configured", lost=earlier.spent)
+            return {"decided": gone.dump(), **self._skip(job, gone)}
         decided = _guarded(
             lambda: decide(desk, ref, earlier), lambda problem: replace(earlier, problems=(problem,))
         )
         if decided.skip:
-            return self._skip(job, decided)
+            return {"decided": decided.dump(), **self._skip(job, decided)}
         return {"decided": decided.dump(), "retry": _retry_decide(decided)}
 
     def finish(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,14 +58,18 @@ class Handling:
         its key. A repeat for the note's sake keeps what was written.
         """
         decided = Decided.load(state["decided"]["decided"])
-        desk = self.desk(str(job["connection"]))
+        desk = self._desk_of(job)
         earlier = state.get("finished")
-        if earlier and (earlier["wrote"] or _patience_over(state)):
+        if earlier and earlier["wrote"]:
             return {**earlier, **self._told(job, state, desk, decided, Acted.load(earlier["acted"]))}
-        off = switched_off(desk.organization, desk.connection) if desk and decided.decisions else ""
-        if off:
+        off = decided.skip
+        if desk and decided.decisions:
             # It was switched off after the AI was asked; off means that nothing is touched any more.
-            return self._skip(job, replace(decided, skip=off))
+            off = switched_off(desk.organization, desk.connection)
+        if off:
+            return {"acted": Acted().dump(), "wrote": False, **self._skip(job, replace(decided, skip=off))}
+        if earlier and _patience_over(state):
+            return {**earlier, **self._told(job, state, desk, decided, Acted.load(earlier["acted"]))}
         acted = Acted()
         if desk is not None and decided.decisions:
             acted = _guarded(lambda: act(desk, _ref(job), decided), lambda problem: Acted(problem=problem))
@@ -72,6 +77,11 @@ class Handling:
         if result["retry"]:
             return result
         return {**result, "wrote": True, **self._told(job, state, desk, decided, acted)}
+
+    def _desk_of(self, job: Mapping[str, Any]) -> Desk | None:
+        """Return where the job belongs; None where its connection is gone, or another organization's by now."""
+        desk = self.desk(str(job["connection"]))
+        return desk if desk is not None and desk.organization.id == job["organization"] else None
 
     def _told(
         self, job: Mapping[str, Any], state: Mapping[str, Any], desk: Desk | None, decided: Decided, acted: Acted
@@ -83,7 +93,7 @@ class Handling:
             # At the end of all patience the engine's own repeats are left, and the watch over stuck runs.
             if _patience_over(state) or not is_unavailable(error):
                 raise
-            return {"retry": _retry(Problem("the bridge", NO_DATABASE, temporary=True))}
+            return _not_stored()
 
     def _tell(
         self, job: Mapping[str, Any], state: Mapping[str, Any], desk: Desk | None, decided: Decided, acted: Acted
@@ -142,8 +152,13 @@ class Handling:
 
     def _skip(self, job: Mapping[str, Any], decided: Decided) -> dict[str, Any]:
         facts = Facts(str(job["run"]), "", decided, Acted())
-        self._record(job, facts, Status.SKIPPED, decided.skip, [])
-        return {"decided": decided.dump(), "retry": None, "finished": True}
+        try:
+            self._record(job, facts, Status.SKIPPED, decided.skip, [])
+        except SQLAlchemyError as error:
+            if not is_unavailable(error):
+                raise
+            return _not_stored()
+        return {"retry": None, "finished": True}
 
     def _record(self, job: Mapping[str, Any], facts: Facts, status: Status, reason: str, notes: list[str]) -> None:
         spent = facts.decided.spent
@@ -226,6 +241,10 @@ def _retry(problem: Problem | None) -> dict[str, Any] | None:
         "paused": problem.paused,
         "partial": False,
     }
+
+
+def _not_stored() -> dict[str, Any]:
+    return {"retry": _retry(Problem("the bridge", NO_DATABASE, temporary=True))}
 
 
 def _patience_over(state: Mapping[str, Any]) -> bool:

@@ -112,6 +112,8 @@ class People:
         desk = self.desk(suggestion.connection)
         if desk is None:
             raise NotFound("suggestion", "its connection is no longer configured")
+        if desk.organization.id != suggestion.organization:
+            raise PermanentError("suggestion", "its connection is another organization's now")
         ticket = desk.adapter.get_ticket(TicketRef(suggestion.connection, suggestion.ticket), text=False)
         if ticket.closed:
             raise PermanentError("suggestion", "the ticket is closed")

@@ -101,6 +101,17 @@ def test_lists_counts_and_filters_hold_only_the_own_organization(console: Site, 
         assert "T-111" in client.get("/").text
 
 
+def test_what_another_organization_did_under_a_connections_id_is_not_shown_on_its_tickets(console: Site) -> None:
+    ref = TicketRef(OURS, "111")
+    run = console.opened(ref, "contoso")
+    with console.bridge.store.engine.begin() as link:
+        console.bridge.store.runs.finish(link, run.id, Status.SKIPPED, "Contoso only", {}, number="T-777")
+    page = limited(console, "tess").get(f"/tickets/{OURS}/111?run={run.id}")
+    assert page.status_code == 200
+    assert "Contoso" not in page.text
+    assert "T-777" not in page.text
+
+
 def test_an_admin_of_some_changes_their_settings_and_no_template(console: Site) -> None:
     adam = limited(console, "adam")
     page = adam.get("/settings/ai-ticketing")

@@ -200,6 +200,16 @@ def test_a_connection_that_was_removed_ends_the_run(office: Office) -> None:
     assert office.handle().reason == "its connection is no longer configured"
 
 
+def test_work_of_an_organization_is_not_done_for_another_that_has_the_connection_now(office: Office) -> None:
+    """The operator has given the connection's id to another organization's account meanwhile."""
+    decided = office.decide()
+    office.settings = replace(organization(), id="beta")
+    assert office.finish(decided)["finished"]
+    assert office.run.status is Status.FAILED
+    assert office.handle().reason == "its connection is no longer configured"
+    assert (office.psa.updates, office.psa.notes) == ([], {})
+
+
 def test_a_switch_thrown_after_the_ai_answered_stops_the_write(office: Office) -> None:
     """Minutes or hours can lie between: off means that nothing is touched any more."""
     decided = office.decide()

@@ -202,6 +202,16 @@ def test_dismissing_touches_nothing(office: Office) -> None:
         office.people.accept(id_, "ann")
 
 
+def test_a_suggestion_of_another_organization_is_not_written(office: Office) -> None:
+    """The operator has given the connection's id to another organization's account since."""
+    id_ = office.suggest(SORT)
+    office.settings = replace(office.settings, id="beta")
+    with pytest.raises(PermanentError, match="another organization"):
+        office.people.accept(id_, "eve")
+    assert office.psa.updates == []
+    assert office.state(id_) == "open"
+
+
 def test_an_unknown_suggestion_is_not_found(office: Office) -> None:
     with pytest.raises(NotFound):
         office.people.accept("nothing", "ann")

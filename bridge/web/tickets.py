@@ -67,8 +67,10 @@ def _page(ref: TicketRef, *, reply: str = "", drafted: bool = False, reply_probl
         g.frame_ancestors = headers.ancestors(ref.connection)
     bridge = the_bridge()
     runs = bridge.store.runs.of_ticket(ref)
+    # The connection's id may have been another organization's before.
+    shown = [run for run in runs if run.organization == organization.id]
     wanted = request.args.get("run", "")
-    chosen = next((run for run in runs if run.id == wanted), runs[0] if runs else None)
+    chosen = next((run for run in shown if run.id == wanted), shown[0] if shown else None)
     suggestion = bridge.store.suggestions.of_run(chosen.id) if chosen else None
     controls = access.has_controls(organization)
     under_way = bool(runs) and runs[0].status in UNFINISHED
@@ -79,7 +81,7 @@ def _page(ref: TicketRef, *, reply: str = "", drafted: bool = False, reply_probl
         organization=organization,
         connection=connection,
         view=RunView(chosen) if chosen else None,
-        runs=[RunView(run) for run in runs],
+        runs=[RunView(run) for run in shown],
         suggestion=view_of(suggestion) if suggestion else None,
         verdicts=bridge.store.suggestions.verdicts(chosen.id) if chosen else [],
         sentiment=organization.sentiment,
