@@ -210,6 +210,9 @@ def test_the_preview_with_a_real_ticket_shows_what_would_leave(console: Site, ad
     gone = asked.send(adam, f"{page}/preview", connection=ref.connection, ticket="987654")
     assert "No preview" in gone.text
     assert asked.send(adam, f"{page}/preview", connection="nowhere", ticket="1").status_code == 404
+    astray = asked.send(adam, f"{page}/preview", connection=ref.connection, ticket=f"../tickets/{ref.id}")
+    assert "no ticket&#39;s id" in astray.text
+    assert "toner" not in astray.text
 
 
 def test_a_reply_template_is_previewed_with_a_real_ticket_too(console: Site, adam: FlaskClient) -> None:

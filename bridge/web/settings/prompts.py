@@ -10,7 +10,7 @@ from typing import Any
 from flask import abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from bridge.errors import BridgeError, ConfigError
+from bridge.errors import BridgeError, ConfigError, NotFound
 from bridge.model import Capability, TicketRef
 from bridge.plaintext import Ours
 from bridge.prompt_samples import problems, sample
@@ -20,6 +20,7 @@ from bridge.store.prompts import Version
 from bridge.triage.preview import prompt_of
 from bridge.web import access
 from bridge.web.current import the_bridge
+from bridge.web.ids import is_ticket
 from bridge.web.settings.fields import plain
 from bridge.web.settings.frame import admins_only, blueprint, chosen
 from bridge.web.settings.template_rules import broken
@@ -189,7 +190,9 @@ def _of_ticket(name: str, text: str, connection: str, ticket: str) -> Preview:
     desk = the_bridge().desk(connection)
     if desk is None or name not in CAPABILITIES:
         abort(404)
-    found = desk.adapter.get_ticket(TicketRef(connection, ticket[:64]))
+    if not is_ticket(ticket):
+        raise NotFound("ticket", "this is no ticket's id")
+    found = desk.adapter.get_ticket(TicketRef(connection, ticket))
     asked = prompt_of(replace(desk, prompts=_candidate(name, text)), found, CAPABILITIES[name])
     about = f"With ticket {found.number or found.ref.id} of {connection}; nothing was sent"
     return Preview(about, _parts(asked.system, asked.user))
