@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import signal
 import socket
 import sys
 import tempfile
@@ -44,6 +45,8 @@ def demo(once: bool, psas: tuple[str, ...], port: int) -> None:
     that compares words. Each ticket is shown before and after, with its note.
     """
     console = Console(highlight=False)
+    # A demo that is told to end takes its folder away too, as after Ctrl+C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="psa-bridge-demo-") as folder:
         show = Demo(console, Path(folder), psas or tuple(PSAS), port or free_port())
         try:
