@@ -133,6 +133,14 @@ def test_check_names_the_missing_right(
     assert "security role" in troubled[subject]
 
 
+def test_a_sign_in_that_is_not_found_names_what_it_may_mean(world: ConnectWiseWorld) -> None:
+    body = '{"code":"ConnectWiseApi","message":"The endpoint does not exist."}'
+    world.practice.server.fail("/system/info", status=404, body=body, times=0)
+    (finding,) = world.adapter().check()
+    assert finding.level is Level.FAILED
+    assert all(key in finding.detail for key in ("company_id", "public_key", "codebase"))
+
+
 def test_check_tells_a_switched_off_callback(world: ConnectWiseWorld, practice: PracticeConnectWise) -> None:
     adapter = world.adapter()
     assert any(f.level is Level.WARNING and "webhooks install" in f.detail for f in adapter.check())

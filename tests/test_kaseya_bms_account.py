@@ -144,6 +144,8 @@ def test_without_the_api_the_clicks_are_told(world: KaseyaBMSWorld, trouble: str
             act()
         assert "Admin > Integrations > Webhooks > New" in told.value.hint
         assert world.practice.webhook_token not in str(told.value)
+        # An address without its token would be pasted, and every delivery refused.
+        assert "/webhooks/kaseya_bms/" not in told.value.hint
 
 
 def test_deliveries_show_the_form_and_never_the_text(world: KaseyaBMSWorld) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from bridge.errors import AuthRejected, BridgeError, TemporaryError
+from bridge.errors import AuthRejected, BridgeError, NotFound, TemporaryError
 from bridge.model import Finding, Level
-from psa_adapters.connectwise.client import Client, Record
+from psa_adapters.connectwise.client import LABEL, Client, Record
 from psa_adapters.connectwise.registrations import Registrations
 from psa_adapters.connectwise.taxonomy import Lists, is_active
 from psa_adapters.connectwise.tickets import custom_fields
@@ -54,7 +54,13 @@ class Health:
             return Finding(Level.FAILED, subject, error.hint)
 
     def _sign_in(self) -> str:
-        info = self._client.get("/system/info")
+        where = f"{LABEL}: sign in"
+        try:
+            info = self._client.get("/system/info", where=where)
+        except NotFound as error:
+            # The cloud answers so to wrong credentials and to a wrong codebase alike.
+            hint = "; it may be company_id, public_key, private_key, the region of url, or a codebase you set"
+            raise NotFound(where, error.hint + hint, status=error.status) from None
         version = info.get("version") if isinstance(info, dict) else None
         return f"ConnectWise PSA {version or 'of unknown version'}"
 

@@ -115,8 +115,6 @@ def legal_categories(
         legal_items = listed[type_id, subtype_id]
         if item_id is None or item_id in item_of:
             legal_items.add(item_id)
-        else:
-            listed[type_id, subtype_id].update()
     found: list[Category] = []
     pairs = _pairs(subtype_rows, listed)
     for type_id, type_ in type_of.items():

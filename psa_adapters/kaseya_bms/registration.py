@@ -62,11 +62,12 @@ class Webhooks:
         query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "token"]
         return urlunsplit(parts._replace(query=urlencode([*query, ("token", self._token)]), fragment=""))
 
-    def steps(self, url: str = "") -> str:
-        """Return the clicks that register the webhook by hand."""
+    def steps(self) -> str:
+        """Return the clicks that register the webhook by hand; the address holds our token and is shown apart."""
         return (
             "In BMS open Admin > Integrations > Webhooks > New: switch Enable on, name it "
-            f'"{NAME}", Payload URL {url or "as printed by `psa-bridge webhooks list`"}, Content Type JSON, '
+            f'"{NAME}", Payload URL as `psa-bridge webhooks list` or the console shows it (it ends in its token), '
+            "Content Type JSON, "
             f"{'Secret as in webhook.secret' if self._secret else 'no Secret'}, "
             '"Let me select individual events" with only the ticket event Created, then Save'
         )
@@ -78,19 +79,19 @@ class Webhooks:
         """Create our webhook or repair it: enabled, right URL, ticket creation only."""
         wanted = self.url(url)
         try:
-            existing = self._ours(wanted)
+            existing = self._ours()
             body: dict[str, Any] = {
                 "Name": NAME,
                 "PayloadURL": wanted,
                 "IsEnabled": True,
                 "Secret": self._secret or None,
                 "SendAllEvents": False,
-                "Events": self._creation_events(url),
+                "Events": self._creation_events(),
             }
             id_ = self._store(body, existing[0] if existing else None)
             row = self._client.get(f"/v2/admin/webhooks/{id_}", where=_where("read")).record
         except (AuthRejected, NotFound) as error:
-            raise self._not_supported(error, wanted) from None
+            raise self._not_supported(error) from None
         if row is None or row.flag("isEnabled") is not True or row.text("payloadUrl") != wanted:
             raise PermanentError(_where("install"), f"the PSA did not keep the webhook as sent. {self.steps()}")
         return _registration(row)
@@ -144,12 +145,12 @@ class Webhooks:
             shape_of(row.text("requestPayload")),
         )
 
-    def _ours(self, url: str = "") -> list[Record]:
+    def _ours(self) -> list[Record]:
         path = "/v2/admin/webhooks/search"
         try:
             rows = list(self._client.pages("POST", path, where=_where("list")))
         except (AuthRejected, NotFound) as error:
-            raise self._not_supported(error, url) from None
+            raise self._not_supported(error) from None
         return [row for row in rows if urlsplit(row.text("payloadUrl")).path.rstrip("/").endswith(self._tail)]
 
     def _load_events(self) -> dict[int, str]:
@@ -162,12 +163,10 @@ class Webhooks:
             if row.number("id") is not None
         }
 
-    def _creation_events(self, url: str) -> list[int]:
+    def _creation_events(self) -> list[int]:
         creations = [id_ for id_, name in self._events().items() if webhook.meaning(name) is webhook.Event.CREATED]
         if not creations:
-            raise NotSupported(
-                _where("install"), f"this account lists no ticket-created event. {self.steps(shown(url))}"
-            )
+            raise NotSupported(_where("install"), f"this account lists no ticket-created event. {self.steps()}")
         return creations
 
     def _store(self, body: dict[str, Any], existing: Record | None) -> str:
@@ -210,11 +209,11 @@ class Webhooks:
         row = self._client.get(f"/v2/admin/webhooks/{id_}", where=_where("read")).record
         return row.number("contentType") if row else None
 
-    def _not_supported(self, error: PermanentError, url: str) -> NotSupported:
+    def _not_supported(self, error: PermanentError) -> NotSupported:
         return NotSupported(
             _where("manage"),
             f"{error.hint}; the API user's role needs Administrator for webhooks, or do it by hand. "
-            f"{self.steps(shown(url) if url else '')}",
+            f"{self.steps()}",
             status=error.status,
         )
 
