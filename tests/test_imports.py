@@ -185,7 +185,7 @@ LAYERS = {
     "bridge.presence": ("bridge.errors", "bridge.limits", "bridge.store.engine", "bridge.store.executors"),
     "bridge.workflow": (
         "bridge.clocks", "bridge.errors", "bridge.logcontext", "bridge.presence", "bridge.store.calls",
-        "bridge.store.engine", "bridge.store.executors", "bridge.ticker", "bridge.wakeup",
+        "bridge.store.engine", "bridge.store.executors", "bridge.store.small", "bridge.ticker", "bridge.wakeup",
     ),
     "bridge.simulator": ("bridge.simulator",),
 }  # fmt: skip

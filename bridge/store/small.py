@@ -227,6 +227,13 @@ class Watermarks:
             return bool(connection.execute(sa.delete(watermarks).where(watermarks.c.name == name)).rowcount)
 
 
+def check_room(engine: sa.Engine) -> None:
+    """Raise the database's error where it cannot grow, though a small write may still find room in it."""
+    with engine.begin() as connection:
+        put(connection, watermarks, {"name": "room"}, {"at": 0.0, "note": "x" * 65_536})
+        connection.execute(sa.delete(watermarks).where(watermarks.c.name == "room"))
+
+
 @dataclass(frozen=True)
 class Alarm:
     name: str

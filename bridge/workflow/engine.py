@@ -33,9 +33,11 @@ from bridge.presence import PATIENCE, Presence
 from bridge.store.calls import Caller, Listener
 from bridge.store.engine import Durability, is_sqlite, is_unavailable, open_engine, sqlite_path
 from bridge.store.executors import Executors
+from bridge.store.small import check_room
 from bridge.ticker import Ticker
 from bridge.wakeup import Bell, Load, Rush
 from bridge.workflow import flow
+from bridge.workflow.astray import Astray
 from bridge.workflow.flow import Handler, Patience
 from bridge.workflow.jobs import TICKETS, Jobs
 
@@ -75,6 +77,7 @@ class Engine:
     _lock: FileLock | None = field(default=None, init=False)
     _running: bool = field(default=False, init=False)
     rush: Rush = field(default_factory=Rush, init=False)
+    astray: Astray = field(init=False)
     _bell: Bell = field(init=False)
     _load: Load = field(default_factory=Load, init=False)
     _presence: Presence | None = field(default=None, init=False)
@@ -82,11 +85,15 @@ class Engine:
     _listener: Listener | None = field(default=None, init=False)
     _ticker: Ticker | None = field(default=None, init=False)
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
-    _under_way: set[str] = field(default_factory=set, init=False)
-    _idle: dict[str, float] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._bell = Bell(f"queue-worker-{TICKETS}", hold=self.rush.hold)
+        self.astray = Astray(lambda: self.jobs, lambda: check_room(self._engines[0]))
+
+    @property
+    def name(self) -> str:
+        """What the engine calls this process, and under which it finds its own begun jobs."""
+        return ALONE if is_sqlite(self.url) else self.executor or default_executor()
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -119,8 +126,7 @@ class Engine:
         """Become one of several processes."""
         self._caller = Caller(executors.engine)
         if self.run_jobs:
-            name = self.executor or default_executor()
-            presence = Presence(executors, self.jobs, name, patience=self.presumed_dead, lost=self.superseded)
+            presence = Presence(executors, self.jobs, self.name, patience=self.presumed_dead, lost=self.superseded)
             presence.enter()
             self._presence = presence
             self._listener = Listener(executors.engine, self._bell.ring)
@@ -147,7 +153,7 @@ class Engine:
             "name": "psa-bridge",
             "system_database_engine": self.steps or self._open(Durability.REPEATABLE),
             "application_version": APPLICATION_VERSION,
-            "executor_id": ALONE if alone else self.executor or default_executor(),
+            "executor_id": self.name,
             "serializer": DBOSPortableJSONSerializer(),
             "log_level": "WARNING",
             "max_executor_threads": self.slots + 14,
@@ -251,12 +257,12 @@ class Engine:
     @contextmanager
     def carrying(self) -> Iterator[None]:
         """Know the job this thread carries on as one that is under way here."""
-        job = str(DBOS.workflow_id)
-        self._under_way.add(job)
-        try:
+        with self.astray.carrying(str(DBOS.workflow_id)):
             yield
-        finally:
-            self._under_way.discard(job)
+
+    def cut_short(self) -> None:
+        """Know the job of this thread as one that the database cut short."""
+        self.astray.cut_short(str(DBOS.workflow_id))
 
     def request(self, chore: str, key: str) -> None:
         """Enqueue a chore once per key."""
@@ -279,21 +285,8 @@ class Engine:
                 "duplication_policy": "return-existing",
             }
             self._the_client().enqueue(options, chore)
-        self.readopt()
+        self.astray.take_up(self.name)
         self.jobs.shorten_delays(time.time())
-
-    def readopt(self, *, after: float = 60.0) -> None:
-        """Enqueue jobs again that this process has begun and none of its threads carries on.
-
-        A database that fails while a job is begun or ended leaves such a one, and the engine would take it up at
-        the next start only. One is known by being idle for `after` seconds.
-        """
-        begun, now = self.jobs.running(self.executor or default_executor()), time.monotonic()
-        self._idle = {job: self._idle.get(job, now) for job in begun if job not in self._under_way}
-        astray = [job for job, since in self._idle.items() if now - since >= after]
-        if astray:
-            logger.warning("taken up again after the database failed: %s", ", ".join(astray[:20]))
-            self.jobs.hand_on(astray)
 
     def continue_later(self, job: Mapping[str, Any], state: Mapping[str, Any], delay: float) -> None:
         """Enqueue the continuation of a run; the same continuation twice is one."""

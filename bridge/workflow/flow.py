@@ -7,6 +7,7 @@ enqueue its continuation, so that no worker slot is held.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from dbos import DBOS
+
+from bridge.store.engine import is_unavailable, reason
+
+logger = logging.getLogger(__name__)
 
 SHORT_WAIT = 10.0
 RECOVERY_ATTEMPTS = 5
@@ -64,6 +69,16 @@ class Host(Protocol):
     def carrying(self) -> AbstractContextManager[None]:
         """Know the job this thread carries on as one that is under way here."""
 
+    def cut_short(self) -> None:
+        """Know the job of this thread as one that the database cut short."""
+
+
+class CutShort(BaseException):
+    """A job that the database could not go on with; it stays begun, and is taken up again.
+
+    Like the engine's own exceptions of the kind it is no Exception: of one the engine would make the job's end.
+    """
+
 
 _host: Host | None = None
 
@@ -100,7 +115,14 @@ def _finish(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
 def handle_ticket(job: dict[str, Any], state: dict[str, Any]) -> str:
     """Handle one ticket. `job` names it; `state` is empty, or what an earlier part of the run reached."""
     with _here().slot(job):
-        return _carried_through(job, state)
+        try:
+            return _carried_through(job, state)
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            logger.warning("cut short by the database: %s", reason(error))
+            _here().cut_short()
+            raise CutShort from error
 
 
 def _carried_through(job: dict[str, Any], state: dict[str, Any]) -> str:

@@ -56,8 +56,10 @@ class Burst:
 
     def trouble(self, rng: random.Random) -> None:
         """Let every PSA fail twice and drop some webhooks, and the AI fail twice."""
-        for psa in self.world.psas.values():
-            for fault in rng.sample(PSA_FAULTS, 2):
+        for key, psa in self.world.psas.items():
+            # Datto's 429 means that the hour's calls are used up, and each lets its tickets rest for a minute.
+            possible = [fault for fault in PSA_FAULTS if key != "datto" or fault.get("status") != 429]
+            for fault in rng.sample(possible, 2):
                 psa.server.fail(r"(?i)(ticket|note|action)", **fault)
             psa.drop_webhooks(rng.random() < 0.25)
         for fault in rng.sample(AI_FAULTS, 2):
