@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from bridge import passwords
+from bridge.errors import PermanentError
 from bridge.secrets import generate_key
 from bridge.web import create_app
 from tests.console_world import PASSWORDS, Site, post, sign_in, site, token
@@ -291,6 +292,17 @@ def test_machines_get_their_own_answers(console: Site) -> None:
     assert client.get("/healthz").status_code == 200
     assert client.post("/webhooks/connectwise/unknown", data=b"{}").status_code == 404
     assert client.post("/webhooks/connectwise/unknown", data=b"{}").is_json
+
+
+def test_a_fault_at_the_webhooks_door_is_told_in_json_and_without_its_words(
+    console: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise PermanentError("ConnectWise", "words that are nobody's business")
+
+    monkeypatch.setattr(console.bridge.intake, "receive", broken)
+    answer = console.client().post("/webhooks/connectwise/unknown", data=b"{}")
+    assert (answer.status_code, answer.json) == (500, {"status": "internal server error"})
 
 
 def test_keys_of_bridge_key_rotate_without_signing_everybody_out(

@@ -59,7 +59,10 @@ def test_what_the_webhook_route_answers(world: Live) -> None:
     unsigned = requests.post(right, json={"ID": 1, "Action": "added", "Type": "ticket"}, timeout=5)
     assert unsigned.status_code in (400, 401)
     assert unsigned.json()["status"] in ("malformed", "unauthenticated")
-    assert requests.get(right, timeout=5).status_code == 405
+    looked_at = requests.get(right, timeout=5)
+    assert (looked_at.status_code, looked_at.headers["Allow"]) == (405, "POST, OPTIONS")
+    assert looked_at.json() == {"status": "method not allowed"}
+    assert requests.post(f"{world.url}/webhooks/{psa}", timeout=5).json() == {"status": "not found"}
 
 
 def test_a_ticket_whose_webhook_was_lost_is_found_by_the_sweep_and_only_once(world: Live) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask, render_template, request, url_for
 from jinja2 import StrictUndefined
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response
 
 from bridge.errors import BridgeError
@@ -132,22 +133,31 @@ def _concerns(alarm: Alarm, person: sessions.Person) -> bool:
 
 def _http_error(error: HTTPException) -> Response | tuple[str, int]:
     if request.path.startswith(access.MACHINE_PATHS):
-        return error.get_response()
+        return _for_machines(error)
     status = error.code or 500
     said = error.description if status in (400, 403) and error.response is None else ""
     return _page(status, said or "")
 
 
-def _fault(error: Exception) -> tuple[str, int]:
+def _for_machines(error: HTTPException) -> Response:
+    """Answer as the webhooks do, small JSON, and keep headers such as Allow."""
+    answer = error.get_response()
+    answer.set_data(json.dumps({"status": error.name.lower()}))
+    answer.content_type = "application/json"
+    return answer
+
+
+def _fault(error: Exception) -> Response | tuple[str, int]:
     """Answer a fault; its message may hold ticket text, so only names and places are logged."""
-    if isinstance(error, BridgeError):
+    for_machines = request.path.startswith(access.MACHINE_PATHS)
+    if isinstance(error, BridgeError) and not for_machines:
         return _page(502, str(error))
     trace, places = error.__traceback__, []
     while trace is not None:
         places.append(f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}")
         trace = trace.tb_next
     logger.error("internal error %s in %s at %s", type(error).__name__, request.endpoint, " > ".join(places))
-    return _page(500, "")
+    return _for_machines(InternalServerError()) if for_machines else _page(500, "")
 
 
 def _page(status: int, said: str) -> tuple[str, int]:
