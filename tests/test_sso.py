@@ -4,69 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-import requests
-from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
-from bridge.simulator.idp import CLIENT_SECRET, PracticeIdP, PracticePerson
-from bridge.store.audit import USER_ADMITTED, USER_SHUT_OUT
-from tests.console_world import PASSWORDS, Site, post, sign_in, site
-
-BACK = "http://127.0.0.1:8080/login/sso/callback"
-ANN = PracticePerson("ann@northwind.example", ("psa-bridge-technician",))
-
-
-@dataclass
-class World:
-    """A console and its identity provider."""
-
-    console: Site
-    idp: PracticeIdP
-    clients: list[FlaskClient] = field(default_factory=list)
-
-    def client(self) -> FlaskClient:
-        client = self.console.client()
-        # One application for the whole test, as in real life: it keeps the provider's documents.
-        if self.clients:
-            client = self.clients[0].application.test_client()
-        self.clients.append(client)
-        return client
-
-    def configure(self, **more: Any) -> None:
-        self.console.configure(lambda document: document.update(sso=self.idp.settings(**more)))
-
-    def at_provider(self, client: FlaskClient, target: str = "") -> str:
-        """Begin a sign-in and go through the provider's page; return the address it sends the browser to."""
-        begun = client.get("/login/sso", query_string={"next": target} if target else None)
-        assert begun.status_code == 303, begun.text
-        answer = requests.get(begun.location, allow_redirects=False, timeout=10)
-        assert answer.status_code == 302, answer.text
-        return str(answer.headers["Location"]).removeprefix("http://127.0.0.1:8080")
-
-    def enter(
-        self, person: PracticePerson | None = ANN, client: FlaskClient | None = None, to: str = ""
-    ) -> TestResponse:
-        self.idp.person = person
-        client = client or self.client()
-        return client.get(self.at_provider(client, to))
+from bridge.simulator.idp import CLIENT_SECRET, PracticePerson
+from bridge.store.audit import USER_ADMITTED
+from tests.console_world import post
+from tests.sso_world import ANN, BACK, World, signing_in
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("PRACTICE_SSO_SECRET", CLIENT_SECRET)
-    with site(tmp_path, {}) as console:
-        idp = PracticeIdP(now=lambda: console.time.now().timestamp())
-        idp.redirect_uris.add(BACK)
-        with idp.server:
-            found = World(console, idp)
-            found.configure()
-            yield found
+    with signing_in(tmp_path) as found:
+        yield found
 
 
 @pytest.mark.parametrize("role", ["technician", "admin", "owner"])
@@ -227,132 +180,6 @@ def test_a_new_session_is_made(world: World) -> None:
     assert before.value != after.value
     with client.session_transaction() as held:
         assert "sso" not in held
-
-
-def test_a_role_that_changed_holds_from_the_next_sign_in_and_ends_older_sessions(world: World) -> None:
-    older = world.client()
-    world.enter(PracticePerson(ANN.name, ("psa-bridge-owner",)), older)
-    same = world.client()
-    world.enter(PracticePerson(ANN.name, ("psa-bridge-owner",)), same)
-    assert older.get("/").status_code == same.get("/").status_code == 200
-    world.enter(ANN)
-    assert older.get("/").status_code == same.get("/").status_code == 303
-    user = world.console.bridge.store.users.get(ANN.name)
-    assert user is not None
-    assert user.role == "technician"
-
-
-def test_who_lost_every_role_is_out_with_all_sessions(world: World) -> None:
-    older = world.client()
-    world.enter(client=older)
-    answer = world.enter(PracticePerson(ANN.name, ("something-else",)))
-    assert answer.status_code == 403
-    assert "none of the roles that may sign in" in answer.text
-    assert older.get("/").status_code == 303
-    assert world.console.bridge.store.users.get(ANN.name) is None
-    assert world.console.bridge.store.audit.latest(target=ANN.name)[0].action == USER_SHUT_OUT
-
-
-def test_the_provider_says_which_organizations_a_person_sees(world: World) -> None:
-    store = world.console.bridge.store
-    world.configure(organizations={"acme-desk": ["northwind"], "everything": ["*"]})
-    client = world.client()
-    world.enter(PracticePerson(ANN.name, (*ANN.roles, "acme-desk")), client)
-    user = store.users.get(ANN.name)
-    assert user is not None
-    assert user.organizations == ("northwind",)
-    assert store.audit.latest(target=ANN.name)[0].detail == {"role": "technician", "organizations": ["northwind"]}
-    world.enter(PracticePerson(ANN.name, (*ANN.roles, "acme-desk", "everything")))
-    assert client.get("/").status_code == 303, "another limit ends the other sessions"
-    user = store.users.get(ANN.name)
-    assert user is not None
-    assert user.organizations == ()
-    assert world.enter(PracticePerson("olga@northwind.example", ("psa-bridge-owner",))).status_code == 303
-    answer = world.enter(ANN)
-    assert answer.status_code == 403
-    assert "none of the values of sso.organizations" in answer.text
-    assert store.users.get(ANN.name) is None
-
-
-def test_a_default_role_lets_everybody_in(world: World) -> None:
-    world.configure(default_role="technician")
-    assert world.enter(PracticePerson("new@northwind.example")).status_code == 303
-
-
-def test_a_local_user_is_never_taken_over(world: World) -> None:
-    for name in ("olga", "OLGA"):
-        answer = world.enter(PracticePerson(name, ("psa-bridge-technician",)))
-        assert answer.status_code == 403
-        assert "another user has this account&#39;s name" in answer.text
-    user = world.console.bridge.store.users.get("olga")
-    assert user is not None
-    assert (user.role, user.origin) == ("owner", "")
-    assert sign_in(world.client(), "olga", PASSWORDS["olga"]).status_code == 303
-
-
-def test_a_name_that_was_given_to_another_account_is_not_its_user(world: World) -> None:
-    world.enter(ANN)
-    assert world.enter(PracticePerson(ANN.name, ANN.roles, subject="another")).status_code == 403
-    renamed = PracticePerson(
-        "ann.smith@northwind.example",
-        ANN.roles,
-        subject=_subject(world, ANN.name),
-    )
-    assert world.enter(renamed).status_code == 303
-    assert world.console.bridge.store.users.get(ANN.name) is None
-
-
-def _subject(world: World, name: str) -> str:
-    user = world.console.bridge.store.users.get(name)
-    assert user is not None
-    return user.origin.split(" ")[1]
-
-
-def test_passwords_stay_for_an_emergency_unless_they_are_switched_off(world: World) -> None:
-    local = world.console.signed_in("olga")
-    page = world.client().get("/login").text
-    assert "Or with a password" in page
-    world.configure(only=True)
-    client = world.client()
-    page = client.get("/login").text
-    assert 'name="password"' not in page
-    assert local.get("/").status_code == 303
-    with client.session_transaction() as held:
-        held["csrf"] = "t"
-    refused = client.post("/login", data={"csrf": "t", "name": "olga", "password": PASSWORDS["olga"]})
-    assert refused.status_code == 403
-    assert "Passwords are switched off" in refused.text
-    assert world.enter().status_code == 303
-
-
-def test_a_user_of_the_provider_has_no_password(world: World) -> None:
-    world.enter(ANN)
-    for password in ("", "x"):
-        assert sign_in(world.client(), ANN.name, password).status_code == 401
-
-
-def test_sessions_end_as_usual_and_with_single_sign_on_itself(world: World) -> None:
-    client = world.client()
-    world.enter(client=client)
-    world.console.time.pass_(hours=2, minutes=1)
-    assert client.get("/").status_code == 303
-    world.enter(client=client)
-    assert post(client, "/logout").status_code == 303
-    assert client.get("/").status_code == 303
-    world.enter(client=client)
-    world.console.configure(lambda document: document.pop("sso"))
-    assert client.get("/").status_code == 303
-    assert client.get("/login/sso").status_code == client.get("/login/sso/callback").status_code == 404
-    assert "Sign in with" not in client.get("/login").text
-
-
-def test_the_first_owner_may_come_by_single_sign_on(world: World) -> None:
-    for name in PASSWORDS:
-        world.console.bridge.store.users.remove(name)
-    page = world.client().get("/login").text
-    assert "psa-bridge users add" not in page
-    assert 'name="password"' not in page
-    assert world.enter(PracticePerson("olga@northwind.example", ("psa-bridge-owner",))).status_code == 303
 
 
 def test_inside_the_psa_it_opens_a_window_of_its_own(world: World) -> None:
