@@ -48,6 +48,13 @@ def test_every_psa_has_a_page() -> None:
         assert f"(docs/{psa}.md)" in readme
 
 
+def test_nobody_is_told_to_install_our_name_from_a_registry_where_it_is_not_ours() -> None:
+    told = [*PAGES, *(ROOT / "deploy").rglob("*"), *(ROOT / "bridge").rglob("*.py")]
+    for path in told:
+        if path.is_file():
+            assert not re.search(r"pip install\b[^\n]*psa-ai-bridge", path.read_text("utf-8")), path
+
+
 def test_the_tests_that_the_security_page_names_exist() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "SECURITY.md").read_text("utf-8"))
     assert len(named) > 20

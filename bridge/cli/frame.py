@@ -107,7 +107,7 @@ def explained(error: Exception) -> tuple[list[str], int]:
     if isinstance(error, click.ClickException):
         return [error.format_message()], error.exit_code
     if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
-        return ["PostgreSQL needs its driver: pip install 'psa-ai-bridge[postgresql]'"], 2
+        return ["PostgreSQL needs its driver: pip install '.[postgresql]', in the folder of the source"], 2
     from bridge.store.engine import is_unavailable, lacks_tables, reason
 
     if lacks_tables(error):
