@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -412,6 +414,24 @@ def test_a_migration_that_fails_leaves_nothing_behind(database: str, monkeypatch
         migrate(engine)
     assert "half" not in sa.inspect(engine).get_table_names()
     engine.dispose()
+
+
+def test_a_new_database_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """It holds the vault and password hashes; what is there already keeps what the operator has set."""
+    path = tmp_path / "var" / "bridge.db"
+    before = os.umask(0o022)
+    try:
+        store = Store.open(f"sqlite:///{path}")
+        store.users.put("ann", "owner", "hash")
+        assert {file.name: file.stat().st_mode & 0o077 for file in path.parent.glob("bridge.db*")} == {
+            "bridge.db": 0, "bridge.db-shm": 0, "bridge.db-wal": 0,
+        }  # fmt: skip
+        store.close()
+        path.chmod(0o640)
+        Store.open(f"sqlite:///{path}").close()
+        assert path.stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
 
 
 def test_an_acknowledged_row_is_on_disk(store: Store) -> None:

@@ -7,9 +7,12 @@ queue fairly in Python but starve each other in SQLite's busy handler.
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -103,10 +106,27 @@ def _stay_with(engine: sa.Engine, path: Path) -> None:
     @event.listens_for(engine, "do_connect")
     def before(*_: Any) -> None:
         look()
+        if not path.exists():
+            _make(path)
 
     @event.listens_for(engine, "checkout")
     def again(*_: Any) -> None:
         look()
+
+
+def _make(path: Path) -> None:
+    """Make a new file that its owner alone may read, as its journal will be: it holds vault and password hashes.
+
+    It gets its name when it is closed already: closing a file that SQLite has open would end SQLite's locks on it.
+    """
+    # Where it cannot be made like this, SQLite makes it, or says why not.
+    with suppress(OSError):
+        handle, new = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+        os.close(handle)
+        try:
+            os.link(new, path)
+        finally:
+            os.unlink(new)
 
 
 def _noticing(url: str) -> dict[str, str]:
