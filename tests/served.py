@@ -59,7 +59,7 @@ class Served:
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Ask whether it is ready, and what it says about that."""
-        answer = requests.get(f"{self.url}/readyz", timeout=10)
+        answer = requests.get(f"{self.url}/readyz", timeout=30)
         return answer.status_code == 200, answer.json()
 
     def kill(self) -> None:
