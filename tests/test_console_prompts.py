@@ -243,6 +243,9 @@ def test_the_shipped_templates_keep_the_rules_of_the_console(file: str) -> None:
     [
         "{% set a = 'xx' %}{% set a = a ~ a %}{{ a }}",
         "{% set n = namespace(t='x') %}{% for c in level_names %}{% set n.t = n.t ~ n.t %}{% endfor %}",
+        "{% with a = 'xx' %}{% with b = a ~ a %}{% with c = b ~ b %}{{ c }}" + 3 * "{% endwith %}",
+        "{% for a in level_names %}{% set a = a ~ a %}{% set a = a ~ a %}{{ a }}{% endfor %}",
+        "{% for a in level_names %}{% set b, a = 'x', a ~ a %}{{ a }}{% endfor %}",
         "{% set a = ticket.text | join(ticket.text) %}",
         "{{ ticket.text | join(ticket.text) | join(ticket.text) }}",
         "{% for a in categories %}{% for b in categories %}{% for c in categories %}x" + 3 * "{% endfor %}",

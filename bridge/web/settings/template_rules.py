@@ -32,6 +32,7 @@ REFUSED: Mapping[type[nodes.Node], str] = {
     nodes.CallBlock: "call blocks are not possible in the console",
     nodes.FilterBlock: "filter blocks are not possible in the console; use | behind a value",
     nodes.AssignBlock: "set needs a value: {% set name = … %}",
+    nodes.With: "with is not possible in the console; use set",
     nodes.Mul: "multiplying is not possible in the console",
     nodes.Pow: "powers are not possible in the console",
     nodes.Mod: "% between values is not possible in the console",
@@ -107,6 +108,9 @@ def _sets(tree: nodes.Template) -> Iterator[tuple[int, str]]:
     }
     for node in tree.find_all(nodes.Assign):
         names = [found.name for found in _inside(node, nodes.Name)]
+        target = [node.target, *node.target.find_all(nodes.Name)]
+        if loops & {name.name for name in target if isinstance(name, nodes.Name)}:
+            yield node.lineno, "the name of a loop cannot be set; take another one"
         if sum(name in assigned - loops for name in names) > 1:
             yield node.lineno, "a value that is set may hold only one value that was set before"
         if any(found.name == "join" for found in _inside(node, nodes.Filter)):
