@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -14,7 +15,7 @@ from bridge import passwords
 from bridge.errors import PermanentError
 from bridge.secrets import generate_key
 from bridge.web import create_app
-from tests.console_world import PASSWORDS, Site, post, sign_in, site, token
+from tests.console_world import PASSWORDS, Site, post, sign_in, site, token, until
 
 PAGES = ("/", "/suggestions", "/suggestions/abc", "/tickets/connectwise/1")
 ACTIONS = (
@@ -137,6 +138,33 @@ def test_too_many_failures_wait_longer_and_longer_and_the_right_password_waits_t
     console.time.pass_(seconds=6)
     assert sign_in(console.client(), "tess", PASSWORDS["tess"]).status_code == 303
     assert sign_in(console.client(), "tess", "wrong").status_code == 401
+
+
+def test_a_crowd_at_the_door_leaves_threads_to_the_webhooks(
+    console: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, go = passwords.verify, threading.Event()
+    monkeypatch.setattr(passwords, "verify", lambda *given: go.wait(30) and real(*given))
+    app = create_app(console.bridge)
+    clients = [app.test_client() for _ in range(12)]
+    forms = [token(client) for client in clients]
+    answers: list[int] = []
+
+    def enter(number: int) -> None:
+        data = {"csrf": forms[number], "name": f"n{number}", "password": "x"}
+        answers.append(clients[number].post("/login", data=data).status_code)
+
+    crowd = [threading.Thread(target=enter, args=(number,)) for number in range(12)]
+    for one in crowd:
+        one.start()
+    try:
+        until(lambda: len(answers) == 6)
+        assert answers == [503] * 6
+    finally:
+        go.set()
+        for one in crowd:
+            one.join()
+    assert sorted(answers) == [401] * 6 + [503] * 6
 
 
 def test_throttling_holds_in_every_process_and_for_any_spelling(console: Site) -> None:

@@ -21,6 +21,8 @@ blueprint = Blueprint("auth", __name__)
 LONGEST_PASSWORD = 1024
 _AT_ONCE = threading.BoundedSemaphore(2)
 """Each check takes 64 MiB of memory on purpose; a crowd of them must not take the machine."""
+_AT_THE_DOOR = threading.BoundedSemaphore(6)
+"""Sign-ins checked or waiting for it. Each holds a thread of the web server, and webhooks need threads too."""
 _NOBODY = passwords.hash("a user that does not exist takes as long to refuse")
 
 
@@ -46,9 +48,14 @@ def enter() -> Response | tuple[str, int]:
     if wait > 0:
         return sign_in_page(f"Too many attempts. Try again in {_spoken(wait)}.", 429)
     user = bridge.store.users.get(name)
-    with _AT_ONCE:
-        known = user.password if user is not None and user.password else _NOBODY
-        fits = passwords.verify(known, password[:LONGEST_PASSWORD])
+    known = user.password if user is not None and user.password else _NOBODY
+    if not _AT_THE_DOOR.acquire(blocking=False):
+        return sign_in_page("Many people are signing in right now. Please try again in a moment.", 503)
+    try:
+        with _AT_ONCE:
+            fits = passwords.verify(known, password[:LONGEST_PASSWORD])
+    finally:
+        _AT_THE_DOOR.release()
     if user is None or known is _NOBODY or not fits or len(password) > LONGEST_PASSWORD:
         throttle.failed(name, source)
         return sign_in_page("That name and password do not match.", 401)
