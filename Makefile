@@ -21,6 +21,7 @@ check: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@$(BIN)/python -m pip check
 
 # Known vulnerabilities of what is installed. Not part of `check`: it asks pypi.org, and an answer may change overnight.
 audit: .venv/.dev .venv/audit/bin/pip-audit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,16 @@ def test_nothing_happens_without_the_form_token(console: Site, adam: FlaskClient
     assert asked.send(adam, action, csrf="x", ai__enabled=None).status_code == 400
     assert document(console) == {}
     assert console.world.ai.questions() == []
+
+
+def test_the_page_says_what_leaves_and_leads_to_the_operators_own_statement(
+    console: Site, adam: FlaskClient
+) -> None:
+    assert "Internal notes are never sent" in adam.get(PAGE).text
+    assert "handles data" not in adam.get(PAGE).text
+    statement = "https://northwind.example/trust?from=bridge&x=1"
+    console.configure(lambda file: file["server"].update(privacy_url=statement))
+    assert f'href="{escape(statement)}"' in adam.get(PAGE).text
 
 
 def test_saving_the_page_as_it_is_changes_nothing(console: Site, adam: FlaskClient) -> None:

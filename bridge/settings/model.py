@@ -35,6 +35,7 @@ class Server:
     workers: int = 1
     trusted_proxies: tuple[str, ...] = ()
     webhooks_per_minute: int = 12_000
+    privacy_url: str | None = None
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,11 @@ class ServerSchema(Schema):
         load_default=12_000,
         metadata=said("Most webhooks of one source address, half of them at once; 0: no limit."),
     )
+    privacy_url = Url(
+        load_default=None,
+        allow_none=True,
+        metadata=said("Your own statement on how data is handled; linked on the settings page."),
+    )
 
 
 class PriceSchema(Schema):

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from bridge.settings.model import Organization
 from bridge.web import access, sessions
 from bridge.web.access import P, R, admins_only
+from bridge.web.current import the_bridge
 
 __all__ = ["P", "R", "admins_only", "blueprint", "chosen", "here"]
 
@@ -48,7 +49,12 @@ def _frame() -> dict[str, object]:
     person = sessions.person()
     limited = person is not None and bool(person.limits)
     tabs = [(endpoint, label) for endpoint, label in TABS if not limited or endpoint not in FOR_ALL]
-    return {"tabs": tabs, "tab": tab, "shown": access.shown()}
+    return {
+        "tabs": tabs,
+        "tab": tab,
+        "shown": access.shown(),
+        "privacy_url": the_bridge().settings.server.privacy_url,
+    }
 
 
 @blueprint.get("")
