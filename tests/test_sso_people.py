@@ -137,6 +137,14 @@ def test_sessions_end_as_usual_and_with_single_sign_on_itself(world: World) -> N
     assert "Sign in with" not in client.get("/login").text
 
 
+def test_a_session_ends_with_its_issuer_also_where_the_next_one_begins_like_it(world: World) -> None:
+    client = world.client()
+    world.enter(client=client)
+    assert client.get("/").status_code == 200
+    world.configure(issuer=world.idp.issuer[:-1])
+    assert client.get("/").status_code == 303
+
+
 def test_the_first_owner_may_come_by_single_sign_on(world: World) -> None:
     for name in PASSWORDS:
         world.console.bridge.store.users.remove(name)

@@ -128,7 +128,8 @@ def _may_enter(user: User) -> bool:
     """Tell whether the way this user signs in is still open."""
     sso = the_bridge().settings.sso
     if user.origin:
-        return sso is not None and user.origin.startswith(sso.issuer)
+        issuer, _, _subject = user.origin.partition(" ")
+        return sso is not None and issuer.rstrip("/") == sso.issuer
     return sso is None or not sso.only
 
 
