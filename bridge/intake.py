@@ -78,7 +78,7 @@ class Intake:
     def _received(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
         answer = self._receive(psa, connection_id, request)
         try:
-            with self.storing.watched():
+            with self.storing.watched(surely=False):
                 self.arrived(psa, connection_id if answer.status != 404 else "", str(answer.body["status"]))
         except SQLAlchemyError as error:
             # The event is stored or refused already; book-keeping must not change the answer.
@@ -87,7 +87,7 @@ class Intake:
 
     def _receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
         try:
-            with self.storing.watched():
+            with self.storing.watched(surely=False):
                 found = self.place(connection_id)
         except (BridgeError, SQLAlchemyError) as error:
             # A secret that cannot be read right now, or the database; the PSA may try again.

@@ -41,14 +41,18 @@ class Storing:
         return refused[1] if refused is not None and self._clock() - refused[0] < LATELY else ""
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Be under way for as long as the block takes. Only the database may keep it waiting."""
+    def watched(self, *, surely: bool = True) -> Iterator[None]:
+        """Be under way for as long as the block takes. Only the database may keep it waiting.
+
+        `surely` False: where it may not have been asked at all, having ended says nothing about it.
+        """
         mine = object()
         with self._lock:
             self._began[mine] = self._clock()
         try:
             yield
-            self._moved = self._clock()
+            if surely:
+                self._moved = self._clock()
         finally:
             with self._lock:
                 del self._began[mine]

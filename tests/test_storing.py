@@ -62,3 +62,15 @@ def test_where_others_get_through_a_long_wait_is_no_stall(watch: Watch, waiting:
         with pytest.raises(OSError, match="away"), storing.watched():
             raise OSError("away")
     assert storing.stalled()
+
+
+def test_what_ends_without_having_asked_the_database_does_not_hide_a_stall(
+    watch: Watch, waiting: ExitStack
+) -> None:
+    storing = Storing(watch)
+    for _ in range(CROWD):
+        waiting.enter_context(storing.watched())
+    watch.now += 2.1
+    with storing.watched(surely=False):
+        pass
+    assert storing.stalled()

@@ -21,8 +21,14 @@ END_WITHIN = 25.0
 class Fleet:
     """Keeps one process per command running until `stop`."""
 
-    def __init__(self, commands: Sequence[Sequence[str]], *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        commands: Sequence[Sequence[str]],
+        *,
+        end_within: float = END_WITHIN,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock, self._end_within = clock, end_within
         self._stopped = threading.Event()
         self._members = [_Member(command, self._stopped, clock) for command in commands]
 
@@ -30,12 +36,16 @@ class Fleet:
         for member in self._members:
             member.start()
 
-    def stop(self) -> None:
-        """Ask all to end and wait for them; one that does not is killed, and its work resumes elsewhere."""
+    def ask(self) -> None:
+        """Ask all to end."""
         self._stopped.set()
         for member in self._members:
             member.terminate()
-        until = self._clock() + END_WITHIN
+
+    def stop(self) -> None:
+        """Ask all to end and wait for them; one that does not is killed, and its work resumes elsewhere."""
+        self.ask()
+        until = self._clock() + self._end_within
         for member in self._members:
             member.wait(until)
 

@@ -12,7 +12,7 @@ import click
 
 from bridge.cli.fleet import Fleet, when_stdin_ends, worker_command
 from bridge.cli.frame import Frame, pass_frame
-from bridge.cli.signals import until_signalled
+from bridge.cli.signals import end_within, until_signalled
 from bridge.errors import BridgeError, ConfigError, PermanentError
 
 if TYPE_CHECKING:
@@ -47,6 +47,14 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="SECONDS",
             help="PostgreSQL: after this long without a sign of life others take a process's work over.",
         ),
+        click.option(
+            "--stop-within",
+            type=click.FloatRange(min=1.0),
+            default=35.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="End at the latest so long after SIGTERM, even if the database keeps threads waiting.",
+        ),
     ):
         command = option(command)
     return command
@@ -55,7 +63,9 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @_options
 @pass_frame
-def serve(frame: Frame, log_json: bool, log_level: str, name: str, presumed_dead: float) -> None:
+def serve(
+    frame: Frame, log_json: bool, log_level: str, name: str, presumed_dead: float, stop_within: float
+) -> None:
     """Run the web server and the workers until SIGTERM or Ctrl-C.
 
     Logs go to stderr, one line per event. With SQLite one process may serve a database; with PostgreSQL
@@ -66,21 +76,29 @@ def serve(frame: Frame, log_json: bool, log_level: str, name: str, presumed_dead
         bridge.engine.presumed_dead = presumed_dead
         workers = bridge.settings.server.workers
         if workers == 1:
-            _serve(bridge)
+            _serve(bridge, lambda: end_within(stop_within))
             return
         from bridge.workflow import default_executor
 
         bridge.engine.run_jobs = False
+        # Workers end before they would be killed, and those before this process ends itself.
         options = ["--log-level", log_level, "--presumed-dead", str(presumed_dead)]
+        options += ["--stop-within", str(stop_within * 0.6)]
         options += ["--log-json"] if log_json else []
         names = [f"{name or default_executor()}-{number}" for number in range(1, workers + 1)]
-        fleet = Fleet([worker_command(str(frame.path), one, *options) for one in names])
+        commands = [worker_command(str(frame.path), one, *options) for one in names]
+        fleet = Fleet(commands, end_within=stop_within * 0.7)
+
+        def end() -> None:
+            end_within(stop_within)
+            fleet.ask()
+
         fleet.start()
         try:
-            with until_signalled() as stopped:
+            with until_signalled(end) as stopped:
                 ready = _wait_for_workers(bridge, stopped)
             if ready:
-                _serve(bridge)
+                _serve(bridge, end)
         finally:
             fleet.stop()
 
@@ -103,13 +121,15 @@ SUPERSEDED = PermanentError(
 )
 
 
-def _serve(bridge: Bridge) -> None:
+def _serve(bridge: Bridge, ending: Callable[[], None]) -> None:
+    """Serve until a signal, when `ending` is called first."""
     from bridge.web import create_app
     from bridge.web.server import WebServer
 
     servers: list[WebServer] = []
 
     def stop() -> None:
+        ending()
         for server in servers:
             server.stop()
 
@@ -169,7 +189,15 @@ def _warn_of_credentials(bridge: Bridge, connection: Connection) -> None:
 @_options
 @click.option("--attached", is_flag=True, hidden=True, help="End when the standard input does.")
 @pass_frame
-def worker(frame: Frame, log_json: bool, log_level: str, name: str, presumed_dead: float, attached: bool) -> None:
+def worker(
+    frame: Frame,
+    log_json: bool,
+    log_level: str,
+    name: str,
+    presumed_dead: float,
+    stop_within: float,
+    attached: bool,
+) -> None:
     """Run workers without the web server, on a further machine, until SIGTERM or Ctrl-C. Needs PostgreSQL."""
     from bridge.store.engine import is_sqlite
 
@@ -194,6 +222,7 @@ def worker(frame: Frame, log_json: bool, log_level: str, name: str, presumed_dea
             bridge.start()
             logger.info("working; Ctrl-C or SIGTERM stops")
             stopped.wait()
+            end_within(stop_within)
         if superseded.is_set():
             raise SUPERSEDED
         logger.info("stopping: running steps are finished, the rest resumes elsewhere or at the next start")

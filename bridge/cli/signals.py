@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+logger = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -31,3 +36,17 @@ def until_signalled(then: Callable[[], None] | None = None) -> Iterator[threadin
     finally:
         for number in SIGNALS:
             signal.signal(number, before[number])
+
+
+def end_within(seconds: float) -> None:
+    """End the process after so many seconds, unless it has ended in order by then.
+
+    Threads that a database keeps waiting cannot be ended; what they do is carried on as after a crash.
+    """
+
+    def end() -> None:
+        time.sleep(seconds)
+        logger.error("the service did not end in order within %.0f s; it ends now, and its work resumes", seconds)
+        os._exit(1)
+
+    threading.Thread(target=end, name="end", daemon=True).start()

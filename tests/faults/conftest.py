@@ -33,7 +33,7 @@ def served(world: PracticeWorld, tmp_path: Path, database: str) -> Iterator[Serv
     )
     document["server"]["workers"] = 1 if database.startswith("sqlite:") else 2
     config.write_text(json.dumps(document, indent=2))
-    server = Served(config, url, world.secrets())
+    server = Served(config, url, world.secrets(), "--stop-within", "8")
     server.start()
     world.subscribe(url)
     yield server

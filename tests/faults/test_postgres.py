@@ -56,7 +56,7 @@ def test_a_crash_of_the_database_is_told_and_survived_without_a_restart_of_ours(
 
 
 @pytest.mark.timeout(120)
-def test_a_database_that_stands_still_does_not_take_the_health_checks_with_it(
+def test_a_database_that_stands_still_takes_neither_the_health_checks_nor_the_end_with_it(
     world: PracticeWorld, served: Served, burst: Burst, server: Postgres
 ) -> None:
     burst.file(1)
@@ -69,9 +69,14 @@ def test_a_database_that_stands_still_does_not_take_the_health_checks_with_it(
         began = time.monotonic()
         answer = world.psas["halopsa"].redeliver(burst.filed[2][1])
         waited = time.monotonic() - began
+        began = time.monotonic()
+        served.stop()
+        ended = time.monotonic() - began
     finally:
         server.thaw()
+    served.start()
 
+    assert ended < 12, "a service that waits for its database is not killed by whoever stops it"
     assert healthy == 200
     assert "does not answer" in ready[1]["wrong"][0]
     # Whoever waited for the database would have waited for ten seconds at least.
