@@ -178,7 +178,7 @@ def test_without_bridge_key_the_page_says_what_to_do(tmp_path: Path, monkeypatch
         adam = console.signed_in("adam")
         text = unescape(adam.get(PAGE).text)
         assert "BRIDGE_KEY: is not set" in text
-        assert "generate_key" in text
+        assert "psa-bridge secrets key" in text
         answer = opened(adam).send(adam, local__key=KEY)
         assert answer.status_code == 422
         assert "BRIDGE_KEY" in answer.text
