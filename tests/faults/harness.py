@@ -83,11 +83,6 @@ class Burst:
         with engine.connect() as connection:
             return connection.execute(sa.text(query)).all()
 
-    def change(self, statement: str, **values: Any) -> None:
-        engine = sa.create_engine(self.database, poolclass=sa.NullPool)
-        with engine.begin() as connection:
-            connection.execute(sa.text(statement), values)
-
     def wait_until_done(self, seconds: float = 60) -> dict[str, str]:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
