@@ -60,7 +60,8 @@ def test_what_the_webhook_route_answers(world: Live) -> None:
     assert unsigned.status_code in (400, 401)
     assert unsigned.json()["status"] in ("malformed", "unauthenticated")
     looked_at = requests.get(right, timeout=5)
-    assert (looked_at.status_code, looked_at.headers["Allow"]) == (405, "POST, OPTIONS")
+    assert looked_at.status_code == 405
+    assert set(looked_at.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
     assert looked_at.json() == {"status": "method not allowed"}
     assert requests.post(f"{world.url}/webhooks/{psa}", timeout=5).json() == {"status": "not found"}
 
