@@ -155,7 +155,9 @@ class Http:
                 )  # fmt: skip
             error = None
             if reply.status not in accept:
-                error = self.judge(where, reply) or error_for(where, reply, self.words(reply))
+                error = self.judge(where, reply)
+                if error is None and not reply.ok:
+                    error = error_for(where, reply, self.words(reply))
             if error:
                 # Some errors come with a status that does not say so.
                 error.reword(reply.sent().taken_out_of(error.hint))
