@@ -167,6 +167,7 @@ def test_every_page_is_accessible_fits_and_breaks_no_rule(browser: Browser, widt
     browser.console.bridge.source.reload()
     pages = [
         PAGE,
+        "/audit",
         "/settings/connections",
         "/settings/prompts",
         "/settings/prompts/note",
