@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 import requests
 from filelock import FileLock
 
+from bridge.cli.firstrun import FirstRun
+from bridge.cli.frame import Frame
 from tests.practice import JAM, VPN, Practice, end, free_port, line_with, practice
 
 
@@ -101,6 +104,31 @@ def test_a_worker_of_its_own_needs_postgresql(here: Practice) -> None:
     result = here.run("worker")
     assert result.exit_code == 2
     assert "needs PostgreSQL" in result.stderr
+
+
+def test_the_first_ticket_of_init_is_shown_as_the_running_service_handles_it(
+    here: Practice, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = here.spawn("serve")
+    made: list[str] = []
+
+    def pause() -> None:
+        if not made:
+            made.append(here.tickets.create_ticket(JAM))
+        threading.Event().wait(0.05)
+
+    monkeypatch.setattr("bridge.cli.firstrun.pause", pause)
+    try:
+        line_with(service, "webhooks at")
+        here.world.subscribe(json.loads(here.config.read_text("utf-8"))["server"]["public_url"])
+        flags = {"first_ticket": True, "wait": 20.0, "yes": True}
+        assert FirstRun(Frame(str(here.config)), here.connection, flags).ticket()
+    finally:
+        end(service)
+    said = capsys.readouterr()
+    assert f"Run {here.connection}:{made[0]}" in said.out
+    assert "applied" in said.out
+    assert here.tickets.look(made[0]).writes == 1
 
 
 def test_where_nobody_finishes_in_time_the_command_says_what_becomes_of_it(here: Practice) -> None:
