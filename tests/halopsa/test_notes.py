@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,13 +15,6 @@ from tests.contract.worlds_halopsa import HaloPSAWorld
 
 KEY = "bridge-run-7"
 TEXT = "Categorized.\n\nHardware <b>&</b> printer\n[bridge-run-7]"
-
-
-@pytest.fixture
-def world() -> Iterator[HaloPSAWorld]:
-    built = HaloPSAWorld()
-    yield built
-    built.close()
 
 
 def filed(world: HaloPSAWorld, adapter: PSAAdapter, **what: str) -> Ticket:

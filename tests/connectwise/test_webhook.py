@@ -18,7 +18,7 @@ from psa_adapters.connectwise.options import Options
 from psa_adapters.connectwise.webhook import doorbell, folded, judged_key_url, signature_of
 from tests.contract.worlds_connectwise import HOOK, ConnectWiseWorld
 
-SAMPLES = Path(__file__).parent / "samples" / "connectwise"
+SAMPLES = Path(__file__).parent.parent / "samples" / "connectwise"
 KEY_PATH = "callbackkey"
 
 
@@ -32,13 +32,6 @@ def options_for(url: str) -> Options:
 
 CLOUD = options_for("https://api-na.myconnectwise.net")
 PREMISES = options_for("https://cw.northwind.example:8443")
-
-
-@pytest.fixture
-def world() -> Iterator[ConnectWiseWorld]:
-    built = ConnectWiseWorld()
-    yield built
-    built.close()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from bridge.errors import WebhookRejected
 from psa_adapters.base import Doorbell, WebhookRequest
 from psa_adapters.halopsa import webhook
 
-SAMPLES = Path(__file__).parent / "samples" / "halopsa"
+SAMPLES = Path(__file__).parent.parent / "samples" / "halopsa"
 GUID = "8e25bc7b-51c6-4a0e-9d6f-2b8a90c3d417"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,20 +22,8 @@ from psa_adapters.connectwise.options import Options
 from psa_adapters.connectwise.tickets import description_of, read_ticket
 from tests.contract.worlds_connectwise import ConnectWiseWorld, invalid, read
 
-SAMPLES = Path(__file__).parent / "samples" / "connectwise"
+SAMPLES = Path(__file__).parent.parent / "samples" / "connectwise"
 CLOUD = Options("https://api-na.myconnectwise.net", "northwind", "public", "private", "client", None, None)
-
-
-@pytest.fixture
-def world() -> Iterator[ConnectWiseWorld]:
-    built = ConnectWiseWorld()
-    yield built
-    built.close()
-
-
-@pytest.fixture
-def practice(world: ConnectWiseWorld) -> PracticeConnectWise:
-    return world.practice
 
 
 def named(adapter: ConnectWise, ticket: Ticket, path: str) -> Category:

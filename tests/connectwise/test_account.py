@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,18 +18,6 @@ from psa_adapters.connectwise.options import Options
 from tests.contract.worlds_connectwise import ConnectWiseWorld, body, read
 
 CLOUD = Options("https://api-na.myconnectwise.net", "northwind", "public", "private", "client", None, None)
-
-
-@pytest.fixture
-def world() -> Iterator[ConnectWiseWorld]:
-    built = ConnectWiseWorld()
-    yield built
-    built.close()
-
-
-@pytest.fixture
-def practice(world: ConnectWiseWorld) -> PracticeConnectWise:
-    return world.practice
 
 
 # --- callbacks we register ----------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,19 +12,6 @@ from bridge.model import Field
 from bridge.simulator.connectwise import PracticeConnectWise
 from psa_adapters.connectwise.taxonomy import legal_categories, ordered_priorities
 from tests.contract.worlds_connectwise import ConnectWiseWorld, read
-
-
-@pytest.fixture
-def world() -> Iterator[ConnectWiseWorld]:
-    built = ConnectWiseWorld()
-    yield built
-    built.close()
-
-
-@pytest.fixture
-def practice(world: ConnectWiseWorld) -> PracticeConnectWise:
-    return world.practice
-
 
 # --- lists --------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,19 +17,6 @@ from bridge.errors import (
 from bridge.model import TicketRef
 from bridge.simulator.connectwise import PracticeConnectWise
 from tests.contract.worlds_connectwise import ConnectWiseWorld, body, invalid, read
-
-
-@pytest.fixture
-def world() -> Iterator[ConnectWiseWorld]:
-    built = ConnectWiseWorld()
-    yield built
-    built.close()
-
-
-@pytest.fixture
-def practice(world: ConnectWiseWorld) -> PracticeConnectWise:
-    return world.practice
-
 
 # --- signing in, codebase -----------------------------------------------------------------------------------
 
