@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -70,10 +70,9 @@ class Browser:
         )
 
     def wait(self, done: Callable[[], Any]) -> Any:
-        # A page that is being replaced has elements that are gone a moment later.
-        patient = WebDriverWait(
-            self.driver, 15, poll_frequency=0.05, ignored_exceptions=[StaleElementReferenceException]
-        )
+        # A page that is being replaced has elements that are gone a moment later, which the driver tells in
+        # more than one way. What stays wrong ends in a time-out.
+        patient = WebDriverWait(self.driver, 15, poll_frequency=0.05, ignored_exceptions=[WebDriverException])
         return patient.until(lambda _driver: done())
 
     def says(self, text: str) -> None:
