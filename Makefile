@@ -2,6 +2,7 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && \
   $$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 BIN := .venv/bin
+PIP_AUDIT := .venv/audit/bin/pip-audit
 ARGS ?=
 
 .PHONY: demo test faults check audit bench clean docs
@@ -22,15 +23,17 @@ check: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@$(BIN)/python -m pip check
+	@$(BIN)/python -m tools.dependencies
+	-@$(MAKE) --no-print-directory $(PIP_AUDIT)
+	@$(BIN)/python -m tools.advisories
 
-# Known vulnerabilities of what is installed. Not part of `check`: it asks pypi.org, and an answer may change overnight.
-audit: .venv/.dev .venv/audit/bin/pip-audit
-	@$(BIN)/python -m pip freeze --exclude-editable > .venv/audit/requirements.txt
-	@.venv/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement .venv/audit/requirements.txt
+# The part of `check` that asks pypi.org for known vulnerabilities; here it also fails where nothing can be looked up.
+audit: .venv/.dev $(PIP_AUDIT)
+	@$(BIN)/python -m tools.advisories --strict
 
-.venv/audit/bin/pip-audit: .venv/bin/python
+$(PIP_AUDIT): .venv/bin/python
 	@$(BIN)/python -m venv .venv/audit
-	@.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check "pip-audit>=2.9,<3"
+	@.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check --retries 1 --timeout 15 "pip-audit>=2.9,<3"
 
 bench: .venv/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)
