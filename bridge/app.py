@@ -22,6 +22,7 @@ from bridge.exchange import Exchange
 from bridge.gauges import measure, tell
 from bridge.handling import Handling, fault_of
 from bridge.intake import Intake
+from bridge.limits import STANDING
 from bridge.logcontext import during
 from bridge.metrics import Metrics
 from bridge.model import Capability, Status
@@ -40,6 +41,7 @@ from bridge.settings.source import Source
 from bridge.store import Store
 from bridge.store.bulletins import Bulletins
 from bridge.store.engine import is_sqlite, is_unavailable
+from bridge.store.executors import Executors
 from bridge.store.prompts import LastKnown
 from bridge.triage import Desk
 from bridge.workflow import Engine, Patience, default_executor
@@ -146,7 +148,7 @@ class Bridge:
         # A service on PostgreSQL may be one of several; a command comes and goes.
         if self.engine.tick and not is_sqlite(self.engine.url):
             board = Bulletins(self.store.engine, self.engine.executor or default_executor())
-            self.exchange = Exchange(board, self.asking.breakers, lambda: tell(self))
+            self.exchange = Exchange(board, self.asking.breakers, lambda: tell(self), told=self._count)
             self.exchange.start()
 
     def stop(self) -> None:
@@ -155,6 +157,11 @@ class Bridge:
             self.exchange = None
         self.engine.stop()
         self.store.close()
+
+    def _count(self) -> None:
+        """Know how many processes there are; one that works counts them at its signs of life."""
+        if not self.engine.run_jobs:
+            STANDING.count(*Executors(self.store.engine).crowd())
 
     def place(self, connection_id: str) -> tuple[Organization, Connection, PSAAdapter] | None:
         """Find a connection with its organization and adapter."""
@@ -185,7 +192,14 @@ class Bridge:
 
     def _runtime(self, connection: Connection) -> Runtime:
         limit = reach(self.settings) if connection.console else Reach.VENDOR
-        return Runtime(self.clock.sleep, self.clock.monotonic, self.clock.now, self.metrics.called, limit)
+        return Runtime(
+            self.clock.sleep,
+            self.clock.monotonic,
+            self.clock.now,
+            self.metrics.called,
+            limit,
+            f"{connection.psa}:{connection.id}",
+        )
 
     def adapters(self) -> Mapping[str, PSAAdapter]:
         """Return the adapters in use in this process, by connection."""
@@ -204,8 +218,20 @@ class Bridge:
         # The folder may appear while the service runs.
         own = folder if folder.is_dir() else None
         return self._prompts.get(
-            "prompts", own, lambda: Prompts(own, LastKnown(self.store.prompts, self.clock.monotonic))
+            "prompts",
+            own,
+            lambda: Prompts(own, LastKnown(self.store.prompts, self.clock.monotonic), self._template),
         )
+
+    def _template(self, name: str, mark: str, problem: str) -> None:
+        """Keep an alarm while the text of a note's template, known by its mark, cannot be used."""
+        alarm = f"template:{name}:{mark}"
+        for other in self.store.alarms.all():
+            if other.name.startswith(f"template:{name}:") and other.name != alarm:
+                self.store.alarms.clear(other.name)
+        if problem:
+            told = "notes are made with the shipped one until it is put right"
+            self.alarm(alarm, "", f"the template {name} could not be used ({problem}); {told}")
 
     def asker(self, organization: Organization, capability: Capability) -> Budgeted:
         """Return the AI of an organization for a capability; NotUsable where nothing can be asked."""

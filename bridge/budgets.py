@@ -54,8 +54,8 @@ class RateBudget:
 
     def _pace(self) -> tuple[float, int]:
         """Return the seconds between two calls and how many may come at once."""
-        interval = 60.0 * self._standing.processes / self._per_minute
-        return interval, self._standing.share(max(1, self._per_minute // 10))
+        part = self._standing.portion(self._per_minute)
+        return 60.0 / part, max(1, int(part / 10))
 
     def take(self, where: str) -> None:
         with self._lock:
@@ -147,7 +147,7 @@ class HourlyBudget:
     @property
     def allowed(self) -> int:
         """This process's calls per bucket and hour; 0: any number."""
-        return self._standing.share(self._per_hour) if self._per_hour else 0
+        return max(1, int(self._standing.portion(self._per_hour))) if self._per_hour else 0
 
     def use(self) -> Use:
         """Return how full the fullest bucket is."""

@@ -21,12 +21,19 @@ EVERY = 5.0
 
 
 class Exchange:
-    """One process's part in it. `tell` returns its metrics as JSON."""
+    """One process's part in it. `tell` returns its metrics as JSON; `told` is called when they are posted."""
 
     def __init__(
-        self, bulletins: Bulletins, breakers: Breakers, tell: Callable[[], Mapping[str, Any]], every: float = EVERY
+        self,
+        bulletins: Bulletins,
+        breakers: Breakers,
+        tell: Callable[[], Mapping[str, Any]],
+        *,
+        told: Callable[[], None] = lambda: None,
+        every: float = EVERY,
     ) -> None:
         self._bulletins, self._breakers, self._tell, self._every = bulletins, breakers, tell, every
+        self._told = told
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="exchange", daemon=True)
 
@@ -50,6 +57,7 @@ class Exchange:
     def swap(self) -> None:
         """Tell and hear once."""
         self._bulletins.post(self._tell(), [rest.dump() for rest in self._breakers.resting()])
+        self._told()
         heard = [Rest.load(rest, age) for rest, age in self._bulletins.resting()]
         self._breakers.heed([rest for rest in heard if rest is not None])
 

@@ -7,10 +7,8 @@ which repeats a step that raised TemporaryError.
 from __future__ import annotations
 
 import random
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
@@ -54,14 +52,16 @@ class Http:
     Raises TemporaryError for time-outs, resets, 408/409/425/429/5xx; AuthRejected for 401/403; NotFound for
     404; PermanentError for the rest; whatever `judge` returns before that. Redirects are never followed.
 
-    `hourly` is the account's budget of calls an hour, which several clients of it may share; `bucket` names the
-    part of it that a method and path draw on, None for calls that are not counted. `patience` is how many seconds
-    a call waits in place for its turn.
+    `account` names whose limits these are: the same in every process and for all clients of the account; ""
+    is this client alone. `hourly` is the account's budget of calls an hour, which several clients of it may
+    share; `bucket` names the part of it that a method and path draw on, None for calls that are not counted.
+    `patience` is how many seconds a call waits in place for its turn.
     """
 
     label: str
     base_url: str
     reach: Reach = Reach.VENDOR
+    account: str = ""
     headers: Callable[[], Mapping[str, str]] = dict
     auth: AuthBase | None = None
     judge: Judge = no_opinion
@@ -78,7 +78,6 @@ class Http:
     observe: Callable[[str, int, float], None] = lambda _where, _status, _seconds: None
     _session: requests.Session = field(init=False, repr=False)
     _gates: dict[str, Gate] = field(default_factory=dict, init=False, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _budget: RateBudget | None = field(default=None, init=False, repr=False)
     _surroundings: dict[str, Mapping[str, Any]] = field(default_factory=dict, init=False, repr=False)
 
@@ -145,7 +144,7 @@ class Http:
                 self._budget.take(where)
             if self.hourly and bucket is not None:
                 self.hourly.take(where, bucket, patience=self.patience)
-            with self._gate(gate):
+            with self._gate(gate).passed():
                 if method not in SAFE_METHODS:
                     # Looked at last of all: the waits before may have been long.
                     STANDING.check(where)
@@ -179,12 +178,12 @@ class Http:
         # The path is named without its query: search conditions and tokens stay out of logs and notes.
         return f"{self.label}: {method} {urlsplit(path).path or '/'}"
 
-    @contextmanager
-    def _gate(self, name: str) -> Iterator[None]:
-        with self._lock:
-            gate = self._gates.setdefault(name, Gate(lambda: STANDING.share(self.limits.concurrency)))
-        with gate.passed():
-            yield
+    def _gate(self, name: str) -> Gate:
+        gate = self._gates.get(name)
+        if gate is None:
+            # Two threads may both ask for it; an account's is the same gate for both.
+            gate = self._gates.setdefault(name, STANDING.gate(self.account, name, self.limits.concurrency))
+        return gate
 
     def _exchange(
         self,

@@ -1,7 +1,7 @@
 """Politeness towards upstream accounts: how many calls at once, shared with our other processes.
 
-An account's limits hold for all processes together, so each keeps to its part. With more processes than calls at
-once are allowed, every process still makes one at a time.
+An account's limits hold for all processes together, so each keeps to its part. Where there are more processes than
+calls at once, one call is each one's part, and they take turns for the places there are.
 """
 
 from __future__ import annotations
@@ -9,13 +9,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from bridge.errors import TemporaryError
 
 RETRY_WITHIN = 20.0
 """A wait up to this many seconds is waited for in place; a longer one goes to the workflow."""
+FOR_PEOPLE = 0.1
+"""The part of a budget of calls in a time that is left to processes which only answer people and webhooks."""
+
+Places = Callable[[str, int], AbstractContextManager[None]]
+"""Holds one of an account's so many places among all processes; waits for it."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +41,52 @@ def _elapsed() -> float:
 class Standing:
     """What this process may do: its part of every limit, and whether its work is still its own. Thread-safe.
 
+    `processes` work, `webs` beside them only answer; `works` tells which of them this one is. `places` is where
+    processes take turns.
+
     A process that was frozen for long may have been taken for dead. Until it has shown a sign of life it sends
     nothing that changes something; if its work was taken over meanwhile, it never does again.
     """
 
     def __init__(self, clock: Callable[[], float] = _elapsed) -> None:
         self.clock = clock
-        self.processes = 1
+        self.processes, self.webs, self.works = 1, 0, True
+        self.places: Places | None = None
         self._until: float | None = None
         self._lost = False
+        self._gates = WeakValueDictionary[tuple[str, str], Gate]()
+        self._lock = threading.Lock()
+
+    @property
+    def crowd(self) -> int:
+        """All processes that may call."""
+        return self.processes + self.webs
 
     def share(self, whole: int) -> int:
-        """Return this process's part of a number of calls, at least one."""
-        return max(1, whole // self.processes)
+        """Return this process's part of a number of calls at once, at least one."""
+        return max(1, whole // self.crowd)
+
+    def portion(self, whole: float) -> float:
+        """Return this process's part of a number of calls in a time."""
+        if not self.webs:
+            return whole / self.processes
+        return whole * (1 - FOR_PEOPLE) / self.processes if self.works else whole * FOR_PEOPLE / self.webs
+
+    def gate(self, account: str, name: str, whole: int) -> Gate:
+        """Return the gate to an account, the same for all of this process's clients of it; "" is no account."""
+        if not account:
+            return Gate(self, account, whole)
+        with self._lock:
+            key = (account, name)
+            gate = self._gates.get(key)
+            if gate is None:
+                gate = self._gates[key] = Gate(self, f"{account}/{name}", whole)
+            return gate
+
+    def count(self, processes: int, webs: int) -> None:
+        """Know how many processes work, and how many beside them only answer; this one is among them."""
+        self.processes = max(1, processes)
+        self.webs = webs if self.works else max(1, webs)
 
     def renew(self, until: float) -> None:
         """Let this process write until an instant of `clock`."""
@@ -59,7 +98,8 @@ class Standing:
 
     def alone(self) -> None:
         """Be the only process, as on SQLite."""
-        self.processes, self._until, self._lost = 1, None, False
+        self.processes, self.webs, self.works, self.places = 1, 0, True, None
+        self._until, self._lost = None, False
 
     def check(self, where: str) -> None:
         """Raise TemporaryError where this process must not change anything upstream now."""
@@ -69,28 +109,33 @@ class Standing:
             raise TemporaryError(where, "held back: this process has shown no sign of life for too long")
 
 
-STANDING = Standing()
-"""This process's. One for all upstreams, as there is one engine in a process."""
-
-
 class Gate:
-    """Lets so many calls through at once as `room` says at that moment."""
+    """Lets so many calls through at once as this process's part of an account's `whole` is at that moment."""
 
-    def __init__(self, room: Callable[[], int]) -> None:
-        self._room = room
+    def __init__(self, standing: Standing, account: str, whole: int) -> None:
+        self._standing, self._account, self._whole = standing, account, whole
         self._inside = 0
         self._changed = threading.Condition()
 
     @contextmanager
     def passed(self) -> Iterator[None]:
         with self._changed:
-            # The room may have grown without a call leaving, so nobody sleeps on it for long.
-            while self._inside >= self._room():
+            # The part may have grown without a call leaving, so nobody sleeps on it for long.
+            while self._inside >= self._standing.share(self._whole):
                 self._changed.wait(1.0)
             self._inside += 1
         try:
-            yield
+            places = self._standing.places
+            if places is None or not self._account or self._standing.crowd <= self._whole:
+                yield
+            else:
+                with places(self._account, self._whole):
+                    yield
         finally:
             with self._changed:
                 self._inside -= 1
                 self._changed.notify()
+
+
+STANDING = Standing()
+"""This process's. One for all upstreams, as there is one engine in a process."""

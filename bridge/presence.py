@@ -120,7 +120,7 @@ class Presence:
             return False
         # Ends before the others may act, so that a request under way then has been answered.
         self._standing.renew(before + self._patience * 0.75)
-        self._standing.processes = max(1, self._executors.alive())
+        self._standing.count(*self._executors.crowd())
         return True
 
     def look_after_the_dead(self) -> None:

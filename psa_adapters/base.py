@@ -50,7 +50,8 @@ class Registration:
 class Runtime:
     """What an adapter is given besides its options, so that tests own time and metrics see calls.
 
-    `reach`: which addresses its clients may connect to.
+    `reach`: which addresses its clients may connect to. `account`: whose limits its calls count towards, over all
+    processes; "" for one that shares them with nobody.
     """
 
     sleep: Callable[[float], None]
@@ -58,6 +59,7 @@ class Runtime:
     now: Callable[[], datetime]
     observe: Callable[[str, int, float], None] = field(default=lambda _where, _status, _seconds: None)
     reach: Reach = Reach.VENDOR
+    account: str = ""
 
 
 class PSAAdapter(Protocol):
@@ -86,10 +88,13 @@ class PSAAdapter(Protocol):
         some PSAs need for it.
         """
 
-    def get_taxonomy(self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False) -> Taxonomy:
+    def get_taxonomy(
+        self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False, categories: bool = True
+    ) -> Taxonomy:
         """Return the legal, active paths in the ticket's scope, and the value lists of `fields`.
 
-        Cached; `fresh` reads again. A field this PSA cannot hold is absent from `choices`.
+        Cached; `fresh` reads again. A field this PSA cannot hold is absent from `choices`. Without `categories` none
+        are returned, and an account that may not read them has the value lists all the same.
         """
 
     def get_conversation(self, ticket: Ticket) -> tuple[Message, ...]:

@@ -92,6 +92,7 @@ class Provider:
         self._http = Http(
             label=preset.label,
             base_url=self._base_url,
+            account=self.account,
             reach=_reach(config),
             headers=self._headers,
             judge=self._judge,

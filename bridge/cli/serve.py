@@ -108,7 +108,7 @@ def _wait_for_workers(bridge: Bridge, stopped: threading.Event) -> bool:
     from bridge.store.executors import Executors
 
     roster, until = Executors(bridge.store.engine), time.monotonic() + 120.0
-    while not roster.alive(ready=True):
+    while not roster.ready():
         if time.monotonic() > until:
             raise PermanentError("serve", "no worker process became ready; the log says why")
         if stopped.wait(0.1):

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from bridge.store.bulletins import FRESH
 from bridge.store.engine import insert_new, put
-from bridge.store.tables import executors, takeovers
+from bridge.store.tables import bulletins, executors, takeovers
 
 _NOW: sa.ColumnElement[float] = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Float)
 _ROSTER, _NAMES, _LAUNCH = 7281394052, 7281394, 7281395
@@ -50,13 +51,21 @@ class Executors:
         with self.engine.begin() as connection:
             connection.execute(sa.update(executors).where(ours).values(boot="", ready=False))
 
-    def alive(self, *, ready: bool = False) -> int:
-        """Count the processes that are there; with `ready`, only those that work already."""
-        query = sa.select(sa.func.count()).where(executors.c.boot != "", ~_is_dead())
-        if ready:
-            query = query.where(executors.c.ready)
+    def ready(self) -> int:
+        """Count the processes that work already."""
+        query = sa.select(sa.func.count()).where(executors.c.boot != "", executors.c.ready, ~_is_dead())
         with self.engine.connect() as connection:
             return connection.scalar(query) or 0
+
+    def crowd(self) -> tuple[int, int]:
+        """Count the processes that work, and those that only answer people and webhooks: these post bulletins."""
+        working = sa.select(sa.func.count()).where(executors.c.boot != "", ~_is_dead())
+        posted = sa.select(sa.func.count()).where(
+            bulletins.c.at >= _NOW - FRESH, bulletins.c.name.not_in(sa.select(executors.c.name))
+        )
+        with self.engine.connect() as connection:
+            row = connection.execute(sa.select(working.scalar_subquery(), posted.scalar_subquery())).one()
+        return int(row[0]), int(row[1])
 
     def names(self) -> set[str]:
         with self.engine.connect() as connection:

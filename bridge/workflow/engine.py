@@ -28,11 +28,13 @@ from tenacity import (
 )
 
 from bridge.errors import ConfigError
+from bridge.limits import STANDING
 from bridge.logcontext import during
 from bridge.presence import PATIENCE, Presence
 from bridge.store.calls import Caller, Listener
 from bridge.store.engine import Durability, is_sqlite, is_unavailable, open_engine, sqlite_path
 from bridge.store.executors import Executors
+from bridge.store.places import PlacesInTurn
 from bridge.store.small import check_room
 from bridge.ticker import Ticker
 from bridge.wakeup import Bell, Load, Rush
@@ -83,6 +85,7 @@ class Engine:
     _presence: Presence | None = field(default=None, init=False)
     _caller: Caller | None = field(default=None, init=False)
     _listener: Listener | None = field(default=None, init=False)
+    _places: PlacesInTurn | None = field(default=None, init=False)
     _ticker: Ticker | None = field(default=None, init=False)
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
 
@@ -130,6 +133,8 @@ class Engine:
             presence.enter()
             self._presence = presence
             self._listener = Listener(executors.engine, self._bell.ring)
+        self._places = PlacesInTurn(executors.engine)
+        STANDING.works, STANDING.places = self.run_jobs, self._places.held
 
     def _open(self, durability: Durability) -> sa.Engine:
         engine = open_engine(self.url, durability, pool_size=2)
@@ -216,7 +221,10 @@ class Engine:
                 member.stop()
         if self._presence is not None:
             self._presence.leave()
-        self._caller = self._listener = self._presence = None
+        if self._places is not None:
+            STANDING.alone()
+            self._places.close()
+        self._caller = self._listener = self._presence = self._places = None
 
     def enqueue(
         self,

@@ -122,6 +122,7 @@ class Client:
         self.http = Http(
             label=LABEL,
             base_url=options.url,
+            account=runtime.account,
             headers=lambda: self._headers,
             judge=judge,
             words=words,

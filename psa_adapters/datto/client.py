@@ -55,6 +55,7 @@ class Client:
         self.http = Http(
             label=LABEL,
             base_url="",
+            account=runtime.account,
             reach=runtime.reach,
             headers=self._headers,
             judge=answers.judge,

@@ -48,7 +48,12 @@ class HaloClient:
         }
         per_minute = int(options["requests_per_minute"])
         self._api = Http(
-            LABEL, f"{options['url']}/api", judge=judge, limits=Limits(per_minute=per_minute), **common
+            LABEL,
+            f"{options['url']}/api",
+            account=runtime.account,
+            judge=judge,
+            limits=Limits(per_minute=per_minute),
+            **common,
         )
         # The authorisation server has no rate budget, and waits for a token must not fill the API's gate.
         self._auth = Http(f"{LABEL} sign-in", auth_url(options), judge=self._judge_sign_in, **common)

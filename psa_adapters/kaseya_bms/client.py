@@ -27,7 +27,10 @@ class Client:
         self.base_url: str = options["url"]
         self.budget = HourlyBudget(CALLS_PER_HOUR, sleep=runtime.sleep, clock=runtime.clock)
         self._login = Login(options, runtime)
-        self._http = self._build(runtime, attempts=3, connect_timeout=5.0, read_timeout=30.0)
+        self._http = self._build(
+            runtime, account=runtime.account, attempts=3, connect_timeout=5.0, read_timeout=30.0
+        )
+        # A webhook does not queue behind the tickets' calls.
         self._hurried = self._build(runtime, attempts=1, connect_timeout=1.5, read_timeout=2.5, patience=0.0)
 
     def _build(self, runtime: Runtime, **how: Any) -> Http:
