@@ -9,13 +9,14 @@ from bridge.errors import NotFound, PermanentError
 from bridge.guards import switched_off
 from bridge.intake import Intake
 from bridge.model import Change, Field, LeftAlone, TicketRef, VerdictKind
-from bridge.policy import legal, name_of, same
+from bridge.policy import id_of, legal, name_of, same
 from bridge.records import load_change
 from bridge.store import Store
 from bridge.store.audit import RUN_AGAIN, SUGGESTION_ACCEPTED, SUGGESTION_DISMISSED
 from bridge.store.runs import UNFINISHED, Run
 from bridge.store.suggestions import Suggestion
 from bridge.triage import Desk, write_changes
+from bridge.triage.act import value_lists
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,20 @@ class People:
             wanted = [change for change in wanted if change.field in fields]
             if not wanted:
                 raise PermanentError("suggestion", "none of its fields was chosen")
-        taxonomy = desk.adapter.get_taxonomy(ticket, {change.field for change in wanted})
+        chosen = {change.field: change.after for change in wanted}
+        # Who may own the ticket can hang on the team it goes to.
+        team = chosen.get(Field.TEAM)
+        taxonomy, unreadable = value_lists(
+            desk.adapter, ticket, chosen.keys() - {Field.CATEGORY}, id_of(team) if team else None,
+            categories=Field.CATEGORY in chosen,
+        )  # fmt: skip
         stale, todo = [], []
         for change in wanted:
             now = ticket.value(change.field)
-            if not legal(taxonomy, change.field, change.after):
+            if change.field in unreadable:
+                why = f"its values could not be read: {unreadable[change.field]}"
+                stale.append(LeftAlone(change.field, why, change.capability))
+            elif not legal(taxonomy, change.field, change.after):
                 why = f"{name_of(change.after)} cannot be chosen here any more"
                 stale.append(LeftAlone(change.field, why, change.capability))
             elif same(now, change.before) or same(now, change.after):

@@ -162,11 +162,14 @@ class FakePSA:
             raise self.reading
         return self.now
 
-    def get_taxonomy(self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False) -> Taxonomy:
+    def get_taxonomy(
+        self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False, categories: bool = True
+    ) -> Taxonomy:
         if fresh and self.fresh_taxonomy is not None:
             self.taxonomy = self.fresh_taxonomy
         held = {name: values for name, values in self.taxonomy.choices.items() if name in fields}
-        return Taxonomy(self.taxonomy.categories, {n: v for n, v in held.items() if n in self.writes})
+        paths = self.taxonomy.categories if categories else ()
+        return Taxonomy(paths, {n: v for n, v in held.items() if n in self.writes})
 
     def get_conversation(self, ticket: Ticket) -> tuple[Message, ...]:
         return ()

@@ -407,10 +407,10 @@ def test_the_people_who_may_own_a_ticket_are_those_of_the_team_it_goes_to() -> N
     asked: list[Any] = []
 
     class ByTeam(FakePSA):
-        def get_taxonomy(self, ticket: Ticket, fields: Any = (), *, fresh: bool = False) -> Taxonomy:
+        def get_taxonomy(self, ticket: Ticket, fields: Any = (), **how: bool) -> Taxonomy:
             if Field.OWNER in fields:
                 asked.append(ticket.values.get(Field.TEAM))
-            return super().get_taxonomy(ticket, fields, fresh=fresh)
+            return super().get_taxonomy(ticket, fields, **how)
 
     settings = organization(sentiment=scoring(escalate=Escalation("41", "Escalations")))
     acted = act(desk(ByTeam(), settings=settings), REF, knows(felt(5)))
@@ -420,10 +420,10 @@ def test_the_people_who_may_own_a_ticket_are_those_of_the_team_it_goes_to() -> N
 
 def test_a_list_that_cannot_be_read_stops_only_its_field() -> None:
     class Broken(FakePSA):
-        def get_taxonomy(self, ticket: Ticket, fields: Any = (), *, fresh: bool = False) -> Taxonomy:
+        def get_taxonomy(self, ticket: Ticket, fields: Any = (), **how: bool) -> Taxonomy:
             if Field.IMPACT in fields:
                 raise PermanentError("impacts", "no right to read them")
-            return super().get_taxonomy(ticket, fields, fresh=fresh)
+            return super().get_taxonomy(ticket, fields, **how)
 
     acted = act(desk(Broken()), REF, knows(sorted_into(), felt(5, 1, 5)))
     assert {change.field for change in acted.plan.apply} == {Field.CATEGORY, Field.PRIORITY}

@@ -41,7 +41,7 @@ def plan(
     builder = _Builder(ticket, seen)
     for decision in decisions:
         if decision.capability is Capability.CATEGORIZATION:
-            _categorize(builder, organization.categorization, decision, taxonomy)
+            _categorize(builder, organization.categorization, decision, taxonomy, unreadable)
         elif decision.capability is Capability.SENTIMENT:
             _raise(builder, organization.sentiment, decision, taxonomy, writes, unreadable)
     return builder.plan(taxonomy)
@@ -118,12 +118,20 @@ def _outdone(lower: Change, best: Change) -> str:
     return f"{proposed}; {name_of(best.after)}, proposed {by[best.capability]}, is higher"
 
 
-def _categorize(b: _Builder, settings: Categorization, decision: Decision, taxonomy: Taxonomy) -> None:
+def _categorize(
+    b: _Builder,
+    settings: Categorization,
+    decision: Decision,
+    taxonomy: Taxonomy,
+    unreadable: Mapping[Field, str],
+) -> None:
     capability = Capability.CATEGORIZATION
     mode = settings.mode
     sure = decision.confidence
     if decision.category is None:
         b.leave(Field.CATEGORY, "none of the categories fits", capability)
+    elif Field.CATEGORY in unreadable:
+        b.leave(Field.CATEGORY, _unread(unreadable[Field.CATEGORY]), capability)
     elif not legal(taxonomy, Field.CATEGORY, decision.category):
         # The ticket was moved, or the lists were changed, since the AI was asked.
         b.leave(Field.CATEGORY, f"{decision.category.path} is not among the categories here any more", capability)
@@ -133,6 +141,9 @@ def _categorize(b: _Builder, settings: Categorization, decision: Decision, taxon
         b.wish(Field.CATEGORY, decision.category, why, capability, Mode.SUGGEST if unsure else mode)
     priority = decision.values.get(Field.PRIORITY)
     if priority is None:
+        return
+    if Field.PRIORITY in unreadable:
+        b.leave(Field.PRIORITY, _unread(unreadable[Field.PRIORITY]), capability)
         return
     if not legal(taxonomy, Field.PRIORITY, priority):
         b.leave(Field.PRIORITY, f"{priority.name} cannot be chosen here any more", capability)
@@ -168,7 +179,7 @@ def _raise(
             continue
         name, score = max(reached.items(), key=lambda pair: pair[1])
         if field_ in unreadable:
-            b.leave(field_, f"its values could not be read: {unreadable[field_]}", capability)
+            b.leave(field_, _unread(unreadable[field_]), capability)
             continue
         target, trouble = raise_target(settings, field_, score, taxonomy.choices.get(field_, ()))
         if trouble:
@@ -195,13 +206,17 @@ def _raise(
             b.leave(field_, "this PSA cannot hold it", capability)
             continue
         if field_ in unreadable:
-            b.leave(field_, f"its values could not be read: {unreadable[field_]}", capability)
+            b.leave(field_, _unread(unreadable[field_]), capability)
             continue
         choice, trouble = escalation_target(taxonomy, field_, word)
         if choice is None:
             b.leave(field_, trouble, capability)
         else:
             b.wish(field_, choice, why, capability, settings.mode)
+
+
+def _unread(why: str) -> str:
+    return f"its values could not be read: {why}"
 
 
 def _because(settings: Sentiment, name: str, score: int) -> str:

@@ -7,7 +7,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bridge.errors import BridgeError, PermanentError, ValueRejected
-from bridge.model import Capability, Change, Choice, Field, LeftAlone, Plan, Taxonomy, Ticket, TicketRef, Value
+from bridge.model import (
+    Capability,
+    Category,
+    Change,
+    Choice,
+    Field,
+    LeftAlone,
+    Plan,
+    Taxonomy,
+    Ticket,
+    TicketRef,
+    Value,
+)
 from bridge.policy import RAISED_BY, at_least, fields_to_write, legal, name_of, plan, same
 from bridge.records import dump_change, dump_plan, load_change, load_plan
 from bridge.triage.decide import Decided
@@ -57,7 +69,9 @@ def act(desk: Desk, ref: TicketRef, decided: Decided, *, write: bool = True) -> 
         ticket = desk.adapter.get_ticket(ref, text=False)
         organization = desk.organization.for_client(ticket.company)
         fields = fields_to_write(organization, decided.decisions)
-        taxonomy, unreadable = value_lists(desk.adapter, ticket, fields, organization.sentiment.escalate.team)
+        sorting = any(decision.category is not None for decision in decided.decisions)
+        team = organization.sentiment.escalate.team
+        taxonomy, unreadable = value_lists(desk.adapter, ticket, fields, team, categories=sorting)
         planned = plan(
             organization, decided.decisions, ticket, decided.seen, taxonomy, desk.adapter.writes, unreadable
         )
@@ -72,25 +86,33 @@ def act(desk: Desk, ref: TicketRef, decided: Decided, *, write: bool = True) -> 
 
 
 def value_lists(
-    adapter: PSAAdapter, ticket: Ticket, fields: Collection[Field], team: str | None
+    adapter: PSAAdapter, ticket: Ticket, fields: Collection[Field], team: str | None, *, categories: bool = False
 ) -> tuple[Taxonomy, Mapping[Field, str]]:
     """Return the value lists, and why those that cannot be read cannot: one of them must not stop the rest.
 
-    Who may own a ticket can hang on its team, so with an escalation to a `team` its people are listed.
+    Who may own a ticket can hang on its team, so with an escalation to a `team` its people are listed. Raises what
+    the adapter raises where there is no rest.
     """
-    taxonomy = adapter.get_taxonomy(ticket)
-    choices: dict[Field, tuple[Choice, ...]] = {}
+    paths: tuple[Category, ...] = ()
     unreadable: dict[Field, str] = {}
+    if categories:
+        try:
+            paths = adapter.get_taxonomy(ticket).categories
+        except PermanentError as error:
+            if not fields:
+                raise
+            unreadable[Field.CATEGORY] = error.hint
+    choices: dict[Field, tuple[Choice, ...]] = {}
     # The team comes before the owner.
     for field_ in sorted(fields, key=lambda one: one is Field.OWNER):
         moved = ticket
         if field_ is Field.OWNER and team and (target := Taxonomy((), choices).find(Field.TEAM, team)):
             moved = in_team(ticket, target)
         try:
-            choices |= adapter.get_taxonomy(moved, {field_}).choices
+            choices |= adapter.get_taxonomy(moved, {field_}, categories=False).choices
         except PermanentError as error:
             unreadable[field_] = error.hint
-    return Taxonomy(taxonomy.categories, choices), unreadable
+    return Taxonomy(paths, choices), unreadable
 
 
 def in_team(ticket: Ticket, team: Choice) -> Ticket:
@@ -188,7 +210,7 @@ def _never_lowered(
     ]
     if not moved or all(change.capability is not Capability.SENTIMENT for change in changes):
         return after, ()
-    choices = desk.adapter.get_taxonomy(before, moved).choices
+    choices = desk.adapter.get_taxonomy(before, moved, categories=False).choices
     restore = [
         Change(field_, after.value(field_), held, "", Capability.SENTIMENT)
         for field_ in moved
@@ -248,14 +270,16 @@ def _still_legal(desk: Desk, ticket: Ticket, changes: Sequence[Change]) -> tuple
     for change in changes:
         if change.field is Field.TEAM and isinstance(change.after, Choice):
             ticket = in_team(ticket, change.after)
-    taxonomy = desk.adapter.get_taxonomy(ticket, {change.field for change in changes}, fresh=True)
+    fields = {change.field for change in changes}
+    taxonomy = desk.adapter.get_taxonomy(ticket, fields, fresh=True, categories=Field.CATEGORY in fields)
     why = f"{desk.adapter.label} no longer allows this value"
     kept = [change for change in changes if legal(taxonomy, change.field, change.after)]
     return kept, [LeftAlone(c.field, why, c.capability) for c in changes if c not in kept]
 
 
 def _is_higher(desk: Desk, ticket: Ticket, change: Change) -> bool:
-    choices = desk.adapter.get_taxonomy(ticket, {change.field}).choices.get(change.field, ())
+    listed = desk.adapter.get_taxonomy(ticket, {change.field}, categories=False)
+    choices = listed.choices.get(change.field, ())
     return at_least(choices, ticket.value(change.field), change.after)
 
 

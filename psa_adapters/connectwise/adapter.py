@@ -74,10 +74,12 @@ class ConnectWise:
         description = description_of(self._notes(ref)) if text else ""
         return read_ticket(self._connection, record, description, self._options)
 
-    def get_taxonomy(self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False) -> Taxonomy:
+    def get_taxonomy(
+        self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False, categories: bool = True
+    ) -> Taxonomy:
         if ticket.scope is None:
             return Taxonomy(())
-        return self._lists.taxonomy(ticket.scope.id, fields, fresh=fresh)
+        return self._lists.taxonomy(ticket.scope.id, fields, fresh=fresh, categories=categories)
 
     def get_conversation(self, ticket: Ticket) -> tuple[Message, ...]:
         notes = [*self._notes(ticket.ref), *self._time_entries(ticket.ref)]

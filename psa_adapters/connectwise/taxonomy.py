@@ -37,7 +37,7 @@ class Lists:
         self._client = client
         self._cache = Cache(clock)
 
-    def taxonomy(self, board: str, fields: Collection[Field], *, fresh: bool) -> Taxonomy:
+    def taxonomy(self, board: str, fields: Collection[Field], *, fresh: bool, categories: bool = True) -> Taxonomy:
         """Return what may be chosen on a board; lists of `fields` ConnectWise does not have are absent."""
         choices: dict[Field, tuple[Choice, ...]] = {}
         for field in fields:
@@ -48,7 +48,7 @@ class Lists:
                 choices[field] = self._kept(field, load, fresh)
             elif field in (Field.TEAM, Field.STATUS):
                 choices[field] = self._kept((board, field), partial(self._of_board, board, field), fresh)
-        return Taxonomy(self.categories(board, fresh=fresh), choices)
+        return Taxonomy(self.categories(board, fresh=fresh) if categories else (), choices)
 
     def categories(self, board: str, *, fresh: bool = False) -> tuple[Category, ...]:
         return self._kept(board, lambda: self._categories_of(board), fresh)

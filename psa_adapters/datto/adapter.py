@@ -89,7 +89,9 @@ class Datto:
             raise TemporaryError(f"{LABEL}: {what}", "answered without any field")
         return found
 
-    def get_taxonomy(self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False) -> Taxonomy:
+    def get_taxonomy(
+        self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False, categories: bool = True
+    ) -> Taxonomy:
         tickets = self._ticket_lists(fresh=fresh)
         choices: dict[Field, tuple[Choice, ...]] = {}
         for field in fields:
@@ -99,7 +101,7 @@ class Datto:
                 choices[field] = self._people.owners(_queue(ticket), fresh=fresh)
             elif field in COLUMNS:
                 choices[field] = tuple(value.choice for value in tickets.active(COLUMNS[field]))
-        return Taxonomy(lists.categories(tickets), choices)
+        return Taxonomy(lists.categories(tickets) if categories else (), choices)
 
     # Reading
 

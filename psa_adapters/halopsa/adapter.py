@@ -78,14 +78,16 @@ class HaloPSA:
         raw = self._tickets.raw(ref.id)
         return self._tickets.read(ref, raw, self._description(raw) if text else "")
 
-    def get_taxonomy(self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False) -> Taxonomy:
+    def get_taxonomy(
+        self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False, categories: bool = True
+    ) -> Taxonomy:
         kind, sla = positive(ticket.native.get("tickettype_id")), positive(ticket.native.get("sla_id"))
-        categories = self._catalogue.categories(kind, fresh=fresh)
+        paths = self._catalogue.categories(kind, fresh=fresh) if categories else ()
         choices: dict[Field, tuple[Choice, ...]] = {
             field: self._catalogue.choices(field, kind, sla, fresh=fresh)
             for field in sorted(self.writes & set(fields) - {Field.CATEGORY})
         }
-        return Taxonomy(categories, choices)
+        return Taxonomy(paths, choices)
 
     def get_conversation(self, ticket: Ticket) -> tuple[Message, ...]:
         return self._notes.conversation(ticket)

@@ -81,11 +81,13 @@ class KaseyaBMS:
         del text  # The row holds it.
         return self._standard(self._row(ref), ref)
 
-    def get_taxonomy(self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False) -> Taxonomy:
+    def get_taxonomy(
+        self, ticket: Ticket, fields: Collection[Field] = (), *, fresh: bool = False, categories: bool = True
+    ) -> Taxonomy:
         del ticket  # Issue types and lists are the tenant's, whatever the queue.
         listed = {field: self._lists.choices(field, fresh=fresh) for field in Field if field in fields}
         return Taxonomy(
-            self._lists.categories(fresh=fresh),
+            self._lists.categories(fresh=fresh) if categories else (),
             {field: choices for field, choices in listed.items() if choices is not None},
         )
 

@@ -10,7 +10,7 @@ from bridge.simulator.drama import play, until, verdict
 from bridge.simulator.stories import TONES, Story
 from bridge.simulator.world import PracticeTicket
 from tests.live import internal
-from tests.sentiment.world import FURIOUS, Place, changed, scores_of, sounding, the_note
+from tests.sentiment.world import FURIOUS, Place, changed, only, scores_of, sounding, the_note
 
 # --- two capabilities, notes, modes -------------------------------------------------------------------------
 
@@ -67,6 +67,18 @@ def test_suggestions_change_nothing_and_can_be_accepted_in_part(place: Place) ->
     assert changed(before, place.live.psa.look(after.id)) == {"priority": words.critical, "owner": words.owner}
 
 
+@only("datto")
+def test_an_owner_who_works_only_in_the_new_queue_can_be_accepted_together_with_it(place: Place) -> None:
+    bridge = place.live.bridge
+    place.settings(sentiment={"mode": "suggest", "escalate": {"owner": "lhoff", "team": "Escalations"}})
+    run, before, after = place.handled(sounding(5))
+    suggestion = bridge.store.suggestions.of_run(run.id)
+    assert suggestion is not None
+    accepted = bridge.people.accept(suggestion.id, "sam", {Field.OWNER, Field.TEAM})
+    assert accepted.refused == ()
+    assert changed(before, place.live.psa.look(after.id)) == {"owner": "Lena Hoff", "team": "Escalations"}
+
+
 def test_shadow_decides_and_leaves_no_trace_on_the_ticket(place: Place) -> None:
     place.settings(sentiment={"mode": "shadow", "escalate": {"team": place.words.team}})
     run, before, after = place.handled(sounding(5))
@@ -106,6 +118,23 @@ def test_one_capability_failing_leaves_the_other_untouched(place: Place, failing
     assert run.status is Status.APPLIED
     assert set(changed(before, after)) == ({"category"} if failing == "sentiment" else {"priority"})
     assert f"{'Sentiment' if failing == 'sentiment' else 'Category'} could not be decided" in the_note(after)
+
+
+@only("connectwise", "halopsa", "kaseya_bms")
+@pytest.mark.parametrize("sorting", ["off", "apply"])
+def test_categories_that_may_not_be_read_leave_sentiment_its_work(place: Place, sorting: str) -> None:
+    path = {"connectwise": r"/boards/\d+/types", "halopsa": r"/Category", "kaseya_bms": r"/issuetypes/lookup"}
+    words = place.words
+    escalate = {"owner": words.owner_names[0], "team": words.team}
+    place.settings(categorization={"mode": sorting}, sentiment={"escalate": escalate})
+    # A new process has read no list yet.
+    place.live.shut()
+    place.live.open()
+    place.live.psa.server.fail(path[place.psa], status=403, times=0, body='{"message": "You may not."}')
+    run, before, after = place.handled(sounding(5))
+    assert run.status is Status.APPLIED
+    assert changed(before, after) == {"priority": words.critical, "owner": words.owner, "team": words.team}
+    assert ("Category could not be decided" in the_note(after)) is (sorting == "apply")
 
 
 # --- what leaves, and what comes back -----------------------------------------------------------------------

@@ -132,9 +132,9 @@ class Place:
         return live.finished(id_), edited, live.psa.look(id_)
 
 
-def only(psa: str) -> pytest.MarkDecorator:
-    """Mark a test of one PSA's peculiarity."""
-    return pytest.mark.parametrize("running", [psa], indirect=True, scope="package")
+def only(*psas: str) -> pytest.MarkDecorator:
+    """Mark a test of what only some PSAs have."""
+    return pytest.mark.parametrize("running", psas, indirect=True, scope="package")
 
 
 def changed(before: TicketView, after: TicketView) -> dict[str, str]:
