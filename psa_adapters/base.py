@@ -50,7 +50,8 @@ class Registration:
 class Runtime:
     """What an adapter is given besides its options, so that tests own time and metrics see calls.
 
-    `reach`: which addresses its clients may connect to.
+    `reach`: which addresses its clients may connect to. `account`: whose limits its calls count towards, over all
+    processes; "" for one that shares them with nobody.
     """
 
     sleep: Callable[[float], None]
@@ -58,6 +59,7 @@ class Runtime:
     now: Callable[[], datetime]
     observe: Callable[[str, int, float], None] = field(default=lambda _where, _status, _seconds: None)
     reach: Reach = Reach.VENDOR
+    account: str = ""
 
 
 class PSAAdapter(Protocol):
