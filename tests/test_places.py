@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from bridge.app import Bridge
 from bridge.cli.demo import free_port
 from bridge.http import Http, Limits
-from bridge.limits import Gate, Standing
+from bridge.limits import STANDING, Gate, Standing
 from bridge.simulator.drama import until
 from bridge.store import Store, places
 from bridge.store.bulletins import Bulletins
@@ -209,3 +211,20 @@ def test_processes_that_only_answer_are_those_that_post_and_have_no_work(engine:
     with engine.begin() as connection:
         connection.execute(sa.text("update bulletins set at = at - 3600"))
     assert roster.crowd() == (1, 0)
+
+
+def test_a_web_process_counts_the_workers_and_itself(postgres: Postgres, tmp_path: Path) -> None:
+    config = tmp_path / "bridge.yaml"
+    config.write_text(f"database: {postgres.database()}\norganizations: {{}}\n")
+    web = Bridge(config, run_jobs=False)
+    roster = Executors(web.store.engine)
+    for name in ("one", "two", "three"):
+        roster.enter(name, name, 60.0)
+    try:
+        web.start()
+        until(lambda: STANDING.crowd == 4, 10)
+
+        assert (STANDING.works, STANDING.places is not None) == (False, True)
+    finally:
+        web.stop()
+    assert (STANDING.crowd, STANDING.places) == (1, None)
