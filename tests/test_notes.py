@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +11,11 @@ import pytest
 from bridge.errors import (
     AuthRejected,
     ContentRefused,
-    PermanentError,
     QuotaExhausted,
     TemporaryError,
     ValueRejected,
 )
 from bridge.model import Capability, Choice, Field, Mode, Status, Taxonomy
-from bridge.prompts import Prompts
 from bridge.settings.model import AI, Categorization, Organization, Overwrite, Sentiment
 from bridge.triage import Acted, Facts, act, decide, report
 from bridge.triage.report import status_of
@@ -328,15 +325,6 @@ def test_the_words_of_a_vendor_cannot_forge_anything_either() -> None:
     assert "\nAccept" not in text
     assert "<a" not in text
     assert "://" not in text
-
-
-def test_a_template_of_the_operators_must_keep_the_mark(tmp_path: Path) -> None:
-    (tmp_path / "note.md.j2").write_text("AI triage: done.")
-    place = replace(desk(FakePSA()), prompts=Prompts(tmp_path))
-    decided = decide(place, REF)
-    facts = Facts("main:1", KEY, decided, act(place, REF, decided))
-    with pytest.raises(PermanentError, match="must contain"):
-        report(place, facts, modes=_modes(place.organization))
 
 
 def test_a_temporary_trouble_says_it_was_tried_repeatedly() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bridge.errors import PermanentError
 from bridge.model import Capability, Change, Decision, Field, LeftAlone, Status
 from bridge.plaintext import Ours
 from bridge.policy import ESCALATED, mood, name_of, triggered
@@ -127,8 +126,7 @@ def _actions(facts: Facts, capabilities: set[Capability]) -> list[_Part]:
 def error_text(desk: Desk, facts: Facts, key: str, capabilities: Collection[Capability] | None = None) -> str:
     """Render the error note: what failed, in the reader's words, and what to do."""
     about = set(Capability) if capabilities is None else set(capabilities)
-    return _rendered(
-        desk,
+    return desk.prompts.note(
         "error_note.md.j2",
         {
             "problems": _told_problems(p for p in facts.problems if p.capability is None or p.capability in about)
@@ -167,7 +165,7 @@ def _note(desk: Desk, facts: Facts, part: _Part, key: str) -> str:
         "run": facts.run,
         "key": key,
     }
-    return _rendered(desk, "note.md.j2", context)
+    return desk.prompts.note("note.md.j2", context)
 
 
 def _told(changes: Sequence[Change], part: _Part) -> list[dict[str, object]]:
@@ -182,14 +180,6 @@ def _signals(desk: Desk, decision: Decision) -> list[str]:
         return []
     acting = triggered(desk.organization.sentiment, decision.scores)
     return [SIGNALS.get(name, {}).get(score, f"{name} {score} of 5") for name, score in acting.items()]
-
-
-def _rendered(desk: Desk, name: str, context: dict[str, object]) -> str:
-    """Render a note; the key must be in it, or a repeat could not be recognised."""
-    text = desk.prompts.render_note(name, context)
-    if str(context["key"]) not in text:
-        raise PermanentError(f"template {name}", "must contain {{ key }}, by which a repeated note is recognised")
-    return text
 
 
 def _decision(desk: Desk, decision: Decision) -> dict[str, object]:
