@@ -42,6 +42,28 @@ WRONG = {
         ORG + "    zzzz: 1\n",
         ["3:5: organizations.acme.zzzz: unknown key"],
     ),
+    "addresses for feedback": (
+        "server: {feedback_url: 'mailto:a@x.example,b@x.example'}\n" + MINIMAL,
+        [
+            "1:24: server.feedback_url: must be mailto: and one address, for example "
+            "mailto:ideas@example.com?subject=Bridge"
+        ],
+    ),
+    "feedback that runs a script": (
+        "server: {feedback_url: 'javascript:alert(1)'}\n" + MINIMAL,
+        ["1:24: server.feedback_url: is not an http(s) URL"],
+    ),
+    "feedback in the clear": (
+        "server: {feedback_url: http://ideas.example}\n" + MINIMAL,
+        ["1:24: server.feedback_url: must begin with https://"],
+    ),
+    "feedback with a hidden copy": (
+        "server: {feedback_url: 'mailto:a@x.example?bcc=b@x.example'}\n" + MINIMAL,
+        [
+            "1:24: server.feedback_url: must be mailto: and one address, for example "
+            "mailto:ideas@example.com?subject=Bridge"
+        ],
+    ),
     "unknown mode": (
         ORG + "    categorization:\n      mode: aply\n",
         [

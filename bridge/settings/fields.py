@@ -10,10 +10,12 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from bridge.fields import Text
+from bridge.fields import Text, Url
 
 IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 ORIGIN = re.compile(r"https://(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
+# No further fields than a subject: the mail program would fill in others, such as a copy, without a word.
+MAILTO = re.compile(r"mailto:[^\s@?&#,;:<>\"%]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(\?subject=[^\s&#<>\"]*)?")
 
 LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 
@@ -145,6 +147,19 @@ class Origin(fields.Field[str]):
         if not isinstance(value, str) or not ORIGIN.fullmatch(value):
             raise ValidationError("must be an origin such as https://psa.example.com, nothing after the host")
         return value
+
+
+class Contact(Url):
+    """A link for people to press: a URL as elsewhere, or `mailto:` with one address and at most a subject."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if isinstance(value, str) and value.lower().startswith("mailto:"):
+            if not MAILTO.fullmatch(value):
+                raise ValidationError(
+                    "must be mailto: and one address, for example mailto:ideas@example.com?subject=Bridge"
+                )
+            return value
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Listen(fields.Field[str]):

@@ -36,6 +36,7 @@ class Server:
     trusted_proxies: tuple[str, ...] = ()
     webhooks_per_minute: int = 12_000
     privacy_url: str | None = None
+    feedback_url: str | None = None
 
 
 @dataclass(frozen=True)

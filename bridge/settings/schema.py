@@ -21,7 +21,19 @@ from bridge.settings.blocks import (
     nested,
     said,
 )
-from bridge.settings.fields import Amount, Block, Identifier, Line, Listen, Network, Origin, Switch, Whole, Word
+from bridge.settings.fields import (
+    Amount,
+    Block,
+    Contact,
+    Identifier,
+    Line,
+    Listen,
+    Network,
+    Origin,
+    Switch,
+    Whole,
+    Word,
+)
 
 
 class ProviderRules(Protocol):
@@ -59,6 +71,11 @@ class ServerSchema(Schema):
         load_default=None,
         allow_none=True,
         metadata=said("Your own statement on how data is handled; linked on the settings page."),
+    )
+    feedback_url = Contact(
+        load_default=None,
+        allow_none=True,
+        metadata=said("Where your people's ideas and thanks go, https: or mailto:; linked below every page."),
     )
 
 

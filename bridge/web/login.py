@@ -7,7 +7,7 @@ import re
 import threading
 from urllib.parse import urlsplit
 
-from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, flash, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from bridge import passwords
@@ -46,7 +46,9 @@ def enter() -> Response | tuple[str, int]:
     throttle = Throttle(bridge.store)
     wait = throttle.wait(name, source, bridge.clock.now().timestamp())
     if wait > 0:
-        return sign_in_page(f"Too many attempts. Try again in {_spoken(wait)}.", 429)
+        refused = make_response(sign_in_page(f"Too many attempts. Try again in {_spoken(wait)}.", 429))
+        refused.headers["Retry-After"] = str(math.ceil(wait))
+        return refused
     user = bridge.store.users.get(name)
     known = user.password if user is not None and user.password else _NOBODY
     if not _AT_THE_DOOR.acquire(blocking=False):

@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import Flask, render_template, request, url_for
+from flask import Flask, g, render_template, request, url_for
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response
@@ -46,7 +46,6 @@ TITLES = {
     404: "Nothing here",
     405: "That did not work",
     413: "Too much",
-    429: "Too many attempts",
 }
 
 
@@ -83,6 +82,7 @@ def _layout() -> dict[str, object]:
         "form_token": sessions.form_token,
         "here": request.endpoint or "",
         "compact": sessions.is_compact(),
+        "feedback_url": the_bridge().settings.server.feedback_url if found else None,
     }
 
 
@@ -162,4 +162,8 @@ def _fault(error: Exception) -> Response | tuple[str, int]:
 
 def _page(status: int, said: str) -> tuple[str, int]:
     title = TITLES.get(status, "Something went wrong")
-    return render_template("error.html", title=title, said=said, status=status), status
+    if status == 500:
+        # Nothing around the page of a fault may ask the database, because that may be what is broken.
+        g.person = None
+    sent = request.method not in access.SAFE
+    return render_template("error.html", title=title, said=said, status=status, sent=sent), status
