@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from bridge.errors import BridgeError, NotFound, PermanentError, TemporaryError
 from bridge.model import TicketRef
 from bridge.store import Store
+from bridge.store.audit import REPLY_SENT
 from bridge.triage import Desk
 from bridge.triage.reply import draft, forbidden, off, refusal
 
@@ -90,12 +91,18 @@ class Replies:
         except TemporaryError:
             # The PSA may have taken it before the answer was lost, so this form must not send again by itself.
             self.store.replies.settle(key, "unsure")
+            self._record(desk, ref, by, "unsure")
             raise
         except BridgeError:
             self.store.replies.release(key)
             raise
         self.store.replies.settle(key, "sent", note)
+        self._record(desk, ref, by, "sent", note)
         logger.info("%s: %s sent a reply (entry %s)", ref, by, note)
+
+    def _record(self, desk: Desk, ref: TicketRef, by: str, state: str, note: str = "") -> None:
+        detail = {"organization": desk.organization.id, "state": state, "entry": note}
+        self.store.audit.add(by, REPLY_SENT, str(ref), detail)
 
     def _desk(self, ref: TicketRef) -> Desk:
         desk = self.desk(ref.connection)

@@ -9,12 +9,9 @@ from typing import Any
 
 import click
 
-from bridge.cli.frame import Frame, connections, pass_frame, unknown
+from bridge.cli.frame import WHO, Frame, connections, pass_frame, unknown
 from bridge.cli.output import aside, progress, say
 from bridge.store.holdings import Whose
-
-WHO = "psa-bridge"
-"""How the audit log names these commands; whoever runs them owns the machine."""
 
 
 def _whose(command: Callable[..., Any]) -> Callable[..., Any]:

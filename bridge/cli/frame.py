@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from bridge.settings.model import Connection, Organization, Settings
     from psa_adapters.base import PSAAdapter
 
+WHO = "psa-bridge"
+"""How the audit log names the command line; whoever runs it owns the machine."""
+
 
 @dataclass(frozen=True)
 class Frame:

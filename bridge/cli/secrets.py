@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.cli.frame import Frame, pass_frame
+from bridge.cli.frame import WHO, Frame, pass_frame
 from bridge.cli.output import as_json, aside, fail, print_json, say, table
 from bridge.errors import BridgeError, NotFound
 
@@ -29,6 +29,8 @@ def set_(frame: Frame, name: str) -> None:
 
     The value is asked for, or read from stdin: psa-bridge secrets set openai < key.txt
     """
+    from bridge.store.audit import VAULT_SET
+
     with frame.bridge() as bridge:
         vault = _vault(bridge)
         # The key is looked at first, so that nobody types a secret that then cannot be kept.
@@ -37,6 +39,7 @@ def set_(frame: Frame, name: str) -> None:
             vault.set(name, asked_for("Secret"))
         except ValueError as error:
             raise click.UsageError(str(error)) from None
+        bridge.store.audit.add(WHO, VAULT_SET, f"vault:{name}")
         say(f"vault:{name} is set ({vault.shown(name)})")
 
 
@@ -68,9 +71,12 @@ def list_(frame: Frame, json_: bool) -> None:
 @pass_frame
 def remove(frame: Frame, name: str) -> None:
     """Remove the secret NAME."""
+    from bridge.store.audit import VAULT_REMOVED
+
     with frame.bridge() as bridge:
         if not _vault(bridge).delete(name):
             raise NotFound("vault", f'there is no secret "{name}"; `psa-bridge secrets list` shows them')
+        bridge.store.audit.add(WHO, VAULT_REMOVED, f"vault:{name}")
     say(f"vault:{name} is removed")
 
 
@@ -81,8 +87,11 @@ def rotate(frame: Frame) -> None:
 
     Put the new key in front of the old one (BRIDGE_KEY="new,old"), rotate, then take the old one away.
     """
+    from bridge.store.audit import VAULT_ROTATED
+
     with frame.bridge() as bridge:
         count = _vault(bridge).rotate()
+        bridge.store.audit.add(WHO, VAULT_ROTATED, "vault", {"secrets": count})
     say(f"{count} {'secret is' if count == 1 else 'secrets are'} encrypted with the first key of BRIDGE_KEY")
 
 

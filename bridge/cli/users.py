@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.cli.frame import Frame, pass_frame, unknown
+from bridge.cli.frame import WHO, Frame, pass_frame, unknown
 from bridge.cli.output import as_json, print_json, say, table, when
 from bridge.cli.secrets import asked_for
 from bridge.errors import NotFound, PermanentError
@@ -41,6 +41,8 @@ def users() -> None:
 @pass_frame
 def add(frame: Frame, name: str, role: str, organizations: tuple[str, ...]) -> None:
     """Add the user NAME; the password is asked for, or read from stdin."""
+    from bridge.store.audit import USER_ADDED
+
     name = name.strip()
     if not name or len(name) > 200 or not name.isprintable():
         raise click.UsageError("a name is 1 to 200 printable characters")
@@ -51,6 +53,7 @@ def add(frame: Frame, name: str, role: str, organizations: tuple[str, ...]) -> N
             )
         limits = _limits(bridge, role, organizations)
         bridge.store.users.put(name, role, _new_password(), limits)
+        bridge.store.audit.add(WHO, USER_ADDED, name, {"role": role, "organizations": [*limits]})
     say(f"{name} is added as {role}{_for(limits)}")
 
 
@@ -94,9 +97,13 @@ def list_(frame: Frame, json_: bool) -> None:
 @pass_frame
 def remove(frame: Frame, name: str) -> None:
     """Remove the user NAME and end their sessions."""
+    from bridge.store.audit import USER_REMOVED
+
     with frame.bridge() as bridge:
-        if not bridge.store.users.remove(_user(bridge, name).name):
+        user = _user(bridge, name)
+        if not bridge.store.users.remove(user.name):
             raise NotFound("users", f'"{name}" has just been removed by somebody else')
+        bridge.store.audit.add(WHO, USER_REMOVED, user.name, {"role": user.role})
     say(f"{name} is removed")
 
 
@@ -105,9 +112,12 @@ def remove(frame: Frame, name: str) -> None:
 @pass_frame
 def password(frame: Frame, name: str) -> None:
     """Change the password of NAME and end their sessions; it is asked for, or read from stdin."""
+    from bridge.store.audit import USER_CHANGED
+
     with frame.bridge() as bridge:
         user = _own(_user(bridge, name))
         bridge.store.users.put(user.name, user.role, _new_password())
+        bridge.store.audit.add(WHO, USER_CHANGED, user.name, {"changed": ["password"]})
     say(f"the password of {name} is changed, and their sessions are ended")
 
 
@@ -117,6 +127,8 @@ def password(frame: Frame, name: str) -> None:
 @pass_frame
 def role(frame: Frame, name: str, role: str) -> None:
     """Give NAME another ROLE and end their sessions."""
+    from bridge.store.audit import USER_CHANGED
+
     with frame.bridge() as bridge:
         user = _own(_user(bridge, name))
         if role == "owner" and user.organizations:
@@ -125,6 +137,7 @@ def role(frame: Frame, name: str, role: str) -> None:
                 f'an owner sees every organization; `psa-bridge users limit "{user.name}"` lifts the limit',
             )
         bridge.store.users.put(user.name, role, user.password)
+        bridge.store.audit.add(WHO, USER_CHANGED, user.name, {"role": role})
     say(f"{name} is now {role}")
 
 
@@ -134,11 +147,14 @@ def role(frame: Frame, name: str, role: str) -> None:
 @pass_frame
 def limit(frame: Frame, name: str, organizations: tuple[str, ...]) -> None:
     """Limit NAME to some organizations and end their sessions; with none named, to all of them again."""
+    from bridge.store.audit import USER_CHANGED
+
     with frame.bridge() as bridge:
         user = _own(_user(bridge, name))
         limits = _limits(bridge, user.role, organizations)
         if not bridge.store.users.limit(user.name, limits):
             raise NotFound("users", f'"{user.name}" has just been removed by somebody else')
+        bridge.store.audit.add(WHO, USER_CHANGED, user.name, {"organizations": [*limits]})
     say(f"{name} is {user.role}{_for(limits)}")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
 import click
 
-from bridge.cli.frame import Frame, pass_frame, place
+from bridge.cli.frame import WHO, Frame, pass_frame, place
 from bridge.cli.output import as_json, aside, fail, print_json, progress, say, table
 from bridge.errors import NotFound, NotSupported
 from bridge.reach import Reach, check_url
@@ -81,6 +81,8 @@ def install(frame: Frame, connection: str, url: str | None) -> None:
 
 def register(bridge: Bridge, connection: str, url: str | None = None) -> bool:
     """Register our webhook and say so; False where only the steps to do by hand could be printed."""
+    from bridge.store.audit import WEBHOOK
+
     organization, found, adapter = place(bridge, connection)
     plain = _plain_url(bridge, connection, url)
     try:
@@ -89,6 +91,8 @@ def register(bridge: Bridge, connection: str, url: str | None = None) -> bool:
     except NotSupported as error:
         _steps(error, adapter.webhook_url(plain))
         return False
+    detail = {"organization": organization.id, "webhook": registered.id}
+    bridge.store.audit.add(WHO, WEBHOOK, connection, detail)
     state = "is on" if registered.active else "is registered, but OFF"
     say(f"{adapter.label}: webhook {registered.id} {state}: {registered.url}")
     if registered.detail:
@@ -104,8 +108,10 @@ def register(bridge: Bridge, connection: str, url: str | None = None) -> bool:
 @pass_frame
 def remove(frame: Frame, connection: str, id_: str | None) -> None:
     """Take our webhooks away from the PSA of CONNECTION."""
+    from bridge.store.audit import WEBHOOK_REMOVED
+
     with frame.bridge() as bridge:
-        _organization, _connection, adapter = place(bridge, connection)
+        organization, _connection, adapter = place(bridge, connection)
         try:
             with progress(f"asking {adapter.label}"):
                 found = adapter.webhooks()
@@ -114,6 +120,9 @@ def remove(frame: Frame, connection: str, id_: str | None) -> None:
                     adapter.remove_webhook(one)
         except NotSupported as error:
             _by_hand(error, _url(bridge, connection))
+        if wanted:
+            detail = {"organization": organization.id, "webhooks": [one.id for one in wanted]}
+            bridge.store.audit.add(WHO, WEBHOOK_REMOVED, connection, detail)
         if not id_:
             bridge.chores.removed_webhooks(connection)
     if id_ and not wanted:
