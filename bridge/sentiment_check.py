@@ -43,18 +43,31 @@ def _raising(settings: Sentiment, field: Field, choices: tuple[Choice, ...], sco
     subject = f"raise.{field.value}"
     if not choices and (mapping is None or mapping):
         return Finding(Level.WARNING, subject, f"{scope} offers no values, so nothing is raised")
+    if mapping == {}:
+        return Finding(Level.OK, subject, f"nothing is raised ({scope})")
+    acting = _acting(settings, field)
     targets: list[str] = []
-    for score in sorted({4, 5} if mapping is None else mapping):
+    for score in sorted({*acting, *(mapping or ())}):
         target, trouble = raise_target(settings, field, score, choices)
-        if trouble:
-            there = ", ".join(choice.name for choice in choices)
-            return Finding(Level.FAILED, subject, f"{trouble} ({scope}); there is: {there}")
         if target is not None:
             targets.append(f"{score} sets {target.name}")
-    told = "; ".join(targets) or "nothing is raised"
+        elif mapping and any(key <= score for key in mapping):
+            there = ", ".join(choice.name for choice in choices)
+            return Finding(Level.FAILED, subject, f"{trouble} ({scope}); there is: {there}")
+        else:
+            targets.append(f"{score} sets nothing")
+    told = "; ".join(targets)
+    if not acting:
+        told = "no score that could raise it may act (act_on, thresholds), so nothing is raised"
     if mapping is None:
         return Finding(Level.OK, subject, f"not set; from the order of the PSA's values ({scope}): {told}")
     return Finding(Level.OK, subject, f"{told} ({scope})")
+
+
+def _acting(settings: Sentiment, field: Field) -> range:
+    """Return the scores that can be above a threshold and raise this field."""
+    limits = [settings.thresholds.get(name, 3) for name in RAISED_BY[field] if name in settings.act_on]
+    return range(min(limits, default=5) + 1, 6)
 
 
 def _escalation(field: Field, word: str, taxonomy: Taxonomy, scope: str) -> Finding:

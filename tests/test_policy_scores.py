@@ -80,12 +80,18 @@ def test_the_highest_score_raises_the_priority_and_is_named(scores: tuple[int, i
 
 DERIVED = [
     (1, PRIORITIES, None),
-    (3, PRIORITIES, None),
+    (2, PRIORITIES, "Low"),
+    (3, PRIORITIES, "Medium"),
     (4, PRIORITIES, "High"),
     (5, PRIORITIES, "Critical"),
+    (2, IMPACTS, "One"),
+    (3, IMPACTS, "Some"),
     (4, IMPACTS, "All"),
     (5, IMPACTS, "All"),
+    (2, SEVERITIES, None),
+    (3, SEVERITIES, "Minor"),
     (4, SEVERITIES, "Major"),
+    (3, choices("Only"), None),
     (5, choices("Only"), "Only"),
     (5, (), None),
 ]
@@ -96,7 +102,7 @@ def test_without_a_map_the_psas_own_order_decides(
     score: int, listed: tuple[Choice, ...], name: str | None
 ) -> None:
     target, trouble = raise_target(scoring(), Field.PRIORITY, score, listed)
-    assert (target.name if target else None, trouble) == (name, "")
+    assert (target.name if target else None, bool(trouble)) == (name, name is None)
 
 
 MAPPED = [
@@ -117,7 +123,8 @@ def test_a_map_names_the_value_for_a_score_or_the_nearest_lower_one(
     mapping: dict[int, str], score: int, name: str | None
 ) -> None:
     target, trouble = raise_target(scoring(raise_={Field.PRIORITY: mapping}), Field.PRIORITY, score, PRIORITIES)
-    assert (target.name if target else None, trouble) == (name, "")
+    unset = f"no value is configured for {score}" if mapping and name is None else ""
+    assert (target.name if target else None, trouble) == (name, unset)
 
 
 def test_a_name_the_psa_does_not_know_is_said_and_the_rest_goes_through() -> None:

@@ -38,17 +38,19 @@ def raise_target(
 ) -> tuple[Choice | None, str]:
     """Find the value a score raises a field to, or the reason why there is none.
 
-    An operator's map names the value for a score or for the nearest lower one. Without a map: 5 takes the most
-    serious value, 4 the one below it (of at most three values: the most serious too), lower scores none.
+    An operator's map names the value for a score or for the nearest lower one; an empty one raises nothing, which
+    needs no reason. Without a map: 5 takes the most serious value and each lower score the one below it; of at
+    most three values 4 takes the most serious one too.
     """
     mapping = settings.raise_.get(field_)
     if mapping is None:
-        if score < 4 or not choices:
-            return None, ""
-        return (choices[-2] if score == 4 and len(choices) > 3 else choices[-1]), ""
+        if not choices:
+            return None, "there is no value this ticket can have"
+        place = len(choices) - 1 - (5 - score if len(choices) > 3 else max(0, 4 - score))
+        return (choices[place], "") if place >= 0 else (None, f"{score} is too low for any of its values")
     reached = [key for key in mapping if key <= score]
     if not reached:
-        return None, ""
+        return None, f"no value is configured for {score}" if mapping else ""
     word = mapping[max(reached)]
     found = next((choice for choice in choices if choice.answers_to(word)), None)
     return found, "" if found else f"'{word}' is no {field_.value} this ticket can have"

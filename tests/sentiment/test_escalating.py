@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bridge.checkup import Checkup
@@ -135,6 +137,23 @@ def test_check_shows_what_scores_would_set_and_what_is_not_known(place: Place) -
     assert found["escalate.owner"].level is Level.FAILED
     assert found["escalate.team"].level is Level.OK
     assert found["escalate.status"].level is Level.FAILED
+
+
+def test_check_shows_every_score_that_can_act(place: Place) -> None:
+    words = place.words
+
+    def shown(**sentiment: Any) -> str:
+        place.settings(sentiment=sentiment)
+        lines = [line.finding for line in Checkup(place.live.bridge).lines([place.live.connection])]
+        [detail] = [finding.detail for finding in lines if finding.subject == "raise.priority"]
+        return detail
+
+    place.handled(sounding())
+    assert f"3 sets {words.medium}; 4 sets {words.high}; 5 sets" in shown(
+        thresholds={"sentiment": 2, "urgency": 4, "impact": 5}
+    )
+    assert f"4 sets nothing; 5 sets {words.critical}" in shown(**{"raise": {"priority": {5: words.critical}}})
+    assert "so nothing is raised" in shown(act_on=["impact"], thresholds={"impact": 5})
 
 
 @only("datto")

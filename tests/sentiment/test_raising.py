@@ -70,12 +70,37 @@ def test_only_strictly_above_its_threshold_acts_a_score(place: Place, score: str
     assert changed(before, after)["priority"] == place.words.high
 
 
+def test_a_score_above_a_low_threshold_acts_as_well(place: Place) -> None:
+    words = place.words
+    place.settings(sentiment={"thresholds": {"sentiment": 2, "urgency": 5, "impact": 5}})
+    _run, before, after = place.handled(sounding(3, priority=words.low))
+    assert changed(before, after) == {"priority": words.medium}
+    assert f"priority raised to {words.medium} (annoyed customer)" in the_note(after)
+
+    _run, before, after = place.handled(sounding(2))
+    assert changed(before, after) == {}
+
+
+def test_a_score_that_acts_on_nothing_is_explained(place: Place) -> None:
+    place.settings(sentiment={"raise": {"priority": {5: place.words.critical}}})
+    _run, before, after = place.handled(sounding(4))
+    assert changed(before, after) == {}
+    assert "nothing changed (frustrated customer); left alone: priority." in the_note(after)
+    assert "Left alone: priority, because no value is configured for 4." in the_note(after)
+
+    place.settings(sentiment={"raise": {"priority": {}, "impact": {}, "urgency": {}, "severity": {}}})
+    _run, before, after = place.handled(sounding(5))
+    assert changed(before, after) == {}
+    assert "nothing changed (angry customer); the settings name nothing to do." in the_note(after)
+
+
 def test_only_the_scores_in_act_on_change_the_ticket(place: Place) -> None:
     words = place.words
     place.settings(sentiment={"act_on": ["urgency"], "escalate": {"owner": words.owner_names[0]}})
     _run, before, after = place.handled(sounding(5, 2, 4))
     assert changed(before, after) == {}
     assert "not on sentiment and impact" in the_note(after)
+    assert "nothing changed; no score that may act is above its threshold." in the_note(after)
 
     _run, before, after = place.handled(sounding(5, 4, 4))
     assert set(changed(before, after)) - {"urgency", "severity"} == {"priority"}
