@@ -19,9 +19,10 @@ from bridge.web.settings import fallbacks, keys, tables
 from bridge.web.settings.document import BOUND
 from bridge.web.settings.fields import drop
 from bridge.web.settings.frame import admins_only, blueprint, chosen, here
+from bridge.web.settings.late import differences
 from bridge.web.settings.offers import offered
 from bridge.web.settings.saving import Ended, save, tried
-from bridge.web.settings.view import Page, differences, page
+from bridge.web.settings.view import Page, page
 
 PAGE = "settings.ai_ticketing"
 

@@ -1,4 +1,4 @@
-"""What Settings → AI Ticketing shows: every field beside what the file says, with who changed it and when."""
+"""What Settings → AI Ticketing shows: every field as it is, or as a form that could not be saved has it."""
 
 from __future__ import annotations
 
@@ -16,36 +16,15 @@ from bridge.guards import active
 from bridge.model import Capability, Field, Finding
 from bridge.settings.model import Organization
 from bridge.settings.overrides import Entry
-from bridge.store.audit import SETTINGS
 from bridge.store.small import Override
 from bridge.web.settings import fallbacks, fields, keys, provider_options, tables
-from bridge.web.settings.document import OF_PROVIDER, below, draft, organization_clients, stored_fallbacks
+from bridge.web.settings.document import OF_PROVIDER, below, organization_clients, stored_fallbacks
 from bridge.web.settings.fallbacks import Row
 from bridge.web.settings.fields import SPECS, Spec, get
 from bridge.web.settings.offers import Offer
-from bridge.web.settings.provider_options import EXTRAS, extras_of, spec_of
+from bridge.web.settings.origin import WATCHED, Change, changes, in_file, value_of
+from bridge.web.settings.provider_options import extras_of, spec_of
 from bridge.web.settings.tables import Raised
-
-HISTORY = 500
-WATCHED = (
-    "ai.provider",
-    *(f"ai.{key}" for key in OF_PROVIDER),
-    "ai.api_key",
-    "ai.fallbacks",
-    "ai.prices",
-    "clients",
-    *(f"sentiment.raise.{key}" for key, _label, _by in tables.RAISED),
-    *(extra.spec.key for extra in EXTRAS),
-)
-"""Keys beside the plain fields."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """Who set a key in the console, and when."""
-
-    by: str
-    at: float
 
 
 @dataclass(frozen=True)
@@ -140,7 +119,7 @@ def page(
     errors = dict(errors or {})
     override = document_of(bridge, organization.id)
     entries = below(bridge, organization.id)
-    changed = _changes(bridge, override)
+    changed = changes(bridge, override)
     views = {spec.key: _field(spec, entries[spec.key], override.document, form, errors, changed) for spec in SPECS}
     provider = form.get("ai.provider", "") if form is not None else organization.ai.primary.provider
     rules = organization_clients(override.document, entries)
@@ -155,7 +134,7 @@ def page(
         fallbacks.rows(bridge, organization, stored, form, errors),
         [_raised(organization, found, form, errors, offer) for found in tables.RAISED],
         tables.read_prices(form) if form is not None else tables.price_rows(_prices(organization)),
-        {key: (_in_file(bridge, key, entries[key]), entries[key].line) for key in WATCHED},
+        {key: (in_file(key, entries[key]), entries[key].line) for key in WATCHED},
         {key: changed[key] for key in WATCHED if key in changed},
         state(bridge, organization),
         errors,
@@ -183,40 +162,6 @@ def state(bridge: Bridge, organization: Organization) -> tuple[str, str, str]:
     return "good", "On", "New tickets are handled in the background."
 
 
-def differences(bridge: Bridge, organization: Organization, form: MultiDict[str, str]) -> list[tuple[str, str]]:
-    """Return what a form that came too late has otherwise than things are now, in words. Never a key."""
-    override = document_of(bridge, organization.id)
-    entries = below(bridge, organization.id)
-    found = []
-    for spec in SPECS:
-        mine = fields.read(spec, form)
-        now = _value(spec, entries[spec.key], override.document)
-        if fields.shown(spec, mine) != fields.shown(spec, now):
-            found.append((spec.label, fields.said(spec, mine)))
-    made = draft(bridge, organization, override.document, form)
-    provider = made.provider
-    if provider in PROVIDERS:
-        if provider != organization.ai.primary.provider:
-            found.append(("Provider", PROVIDERS[provider].label))
-        for key, label in (("base_url", "Base URL"), ("model", "Model"), ("api_version", "API version")):
-            entered = form.get(f"{provider}.{key}", "").strip()
-            if entered != (getattr(organization.ai.primary, key) or ""):
-                found.append((label, fields.plain(entered)[:120] or "nothing"))
-    if made.keys or made.cleared:
-        found.append(("Key", "a new one" if made.keys else "removed"))
-    lists = {
-        "clients": ("Clients", "other rules"),
-        "ai.fallbacks": ("Fallbacks", fallbacks.said(fallbacks.read(form))),
-        "ai.prices": ("Prices", "other prices"),
-        "sentiment.raise": ("Values that scores set", "other values"),
-    }
-    for key, told in lists.items():
-        path = key.split(".")
-        if get(made.document, path) != get(override.document, path):
-            found.append(told)
-    return found
-
-
 def _field(
     spec: Spec,
     entry: Entry,
@@ -226,7 +171,7 @@ def _field(
     changed: Mapping[str, Change],
 ) -> FieldView:
     if form is None:
-        value = fields.shown(spec, _value(spec, entry, document))
+        value = fields.shown(spec, value_of(spec, entry, document))
     elif spec.kind in (fields.Kind.SWITCH, fields.Kind.CHECKS):
         value = fields.read(spec, form)
     else:
@@ -240,15 +185,6 @@ def _field(
         entry.line,
         changed.get(spec.key) if typed else None,
     )
-
-
-def _value(spec: Spec, entry: Entry, document: Mapping[str, Any]) -> Any:
-    typed, value = get(document, spec.path)
-    if not typed:
-        return entry.value
-    if isinstance(value, Mapping) and isinstance(entry.value, Mapping):
-        return {**entry.value, **value}
-    return value
 
 
 def _panel(
@@ -331,38 +267,3 @@ def _raised(
 
 def _prices(organization: Organization) -> dict[str, dict[str, float | None]]:
     return {model: dict(vars(price)) for model, price in organization.ai.prices.items()}
-
-
-def _in_file(bridge: Bridge, key: str, entry: Entry) -> str:
-    value = entry.value
-    if key == "ai.api_key":
-        return "a key" if value else "no key"
-    if key == "ai.provider":
-        return PROVIDERS[value].label if value in PROVIDERS else str(value)
-    if key == "ai.fallbacks":
-        return fallbacks.said(value or ())
-    if key.startswith("sentiment.raise."):
-        return tables.said_raised(value)
-    if extra := next((extra for extra in EXTRAS if extra.spec.key == key), None):
-        return provider_options.said(extra, value)
-    if key == "ai.prices":
-        return ", ".join(model for model, *_numbers in tables.price_rows(value)) or "none"
-    if key == "clients":
-        return f"{len(value or ())} rules" if len(value or ()) != 1 else "1 rule"
-    return str(value) if value else "nothing"
-
-
-def _changes(bridge: Bridge, override: Override) -> dict[str, Change]:
-    """Return who set each key that the document holds, and when; from the audit log, newest first."""
-    last = Change(override.by, override.at)
-    wanted = {spec.key: spec.path for spec in SPECS} | {key: tuple(key.split(".")) for key in WATCHED}
-    missing = {key for key, path in wanted.items() if get(override.document, path)[0]}
-    found: dict[str, Change] = {}
-    for entry in bridge.store.audit.latest(target=override.organization, limit=HISTORY) if missing else ():
-        if entry.action != SETTINGS:
-            continue
-        touched = [str(key) for key in entry.detail.get("changed", ())]
-        for key in [key for key in missing if any(one == key or one.startswith(f"{key}.") for one in touched)]:
-            found[key] = Change(entry.who, entry.at)
-            missing.discard(key)
-    return found | dict.fromkeys(missing, last)
