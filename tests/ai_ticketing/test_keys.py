@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
@@ -11,22 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from bridge.amend import Stale
-from bridge.secrets import generate_key
 from bridge.web.settings import saving
-from tests.console_ai import KEY, PAGE, RESET, TEST, document, now, opened, saved, with_openai
+from tests.ai_ticketing.world import KEY, PAGE, RESET, TEST, document, now, opened, saved, with_openai
 from tests.console_world import Site, site
-
-
-@pytest.fixture
-def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setenv("BRIDGE_KEY", generate_key())
-    with site(tmp_path, {}) as found:
-        yield found
-
-
-@pytest.fixture
-def adam(console: Site) -> FlaskClient:
-    return console.signed_in("adam")
 
 
 def test_a_pasted_key_is_stored_encrypted_used_and_shown_by_four_characters(

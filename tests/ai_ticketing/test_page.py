@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from html import escape, unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,23 +14,10 @@ from bridge.ai import PROVIDERS
 from bridge.amend import document_of
 from bridge.app import Bridge
 from bridge.model import Mode
-from bridge.secrets import generate_key
 from bridge.web.settings.fields import SPECS
-from tests.console_ai import KEY, PAGE, RESET, TEST, document, now, opened, saved, with_openai
+from tests.ai_ticketing.world import KEY, PAGE, RESET, TEST, document, now, opened, saved, with_openai
 from tests.console_forms import form
-from tests.console_world import Site, site
-
-
-@pytest.fixture
-def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setenv("BRIDGE_KEY", generate_key())
-    with site(tmp_path, {}) as found:
-        yield found
-
-
-@pytest.fixture
-def adam(console: Site) -> FlaskClient:
-    return console.signed_in("adam")
+from tests.console_world import Site
 
 
 @pytest.mark.parametrize("path", [PAGE, "/settings"])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,27 +10,14 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from bridge.model import Choice, Field
-from bridge.secrets import generate_key
-from tests.console_ai import KEY, PAGE, RESET, TEST, document, now, opened, saved, with_openai
+from tests.ai_ticketing.world import KEY, PAGE, RESET, TEST, document, now, opened, saved, with_openai
 from tests.console_forms import Form, forms
-from tests.console_world import Site, site
+from tests.console_world import Site
 
 ROWS, VALUES = PAGE + "/rows", PAGE + "/values"
 INPUTS = ("was", "provider", "base_url", "model", "api_version", "key")
 SECOND = "sk-fallback-0123456789-QRST"
 ELSEWHERE = "https://collector.example/v1"
-
-
-@pytest.fixture
-def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setenv("BRIDGE_KEY", generate_key())
-    with site(tmp_path, {}) as found:
-        yield found
-
-
-@pytest.fixture
-def adam(console: Site) -> FlaskClient:
-    return console.signed_in("adam")
 
 
 def rows(form: Form) -> list[dict[str, str]]:
