@@ -12,6 +12,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.test import TestResponse
 
 from bridge.errors import ConfigErrors
 from bridge.web import create_app
@@ -119,6 +120,48 @@ def test_webhooks_over_the_limit_are_told_when_to_come_again(here: Site) -> None
     assert b"psa_bridge_throttled_total 1.0" in client_.get("/metrics").data
     here.configure(lambda document: document["server"].update(webhooks_per_minute=0))
     assert ring("198.51.100.7")[0] == 401
+
+
+def test_a_flood_of_anything_is_refused_cheaply_and_touches_nobody_else(
+    here: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(here.bridge)
+    app.config["REQUESTS_PER_MINUTE"] = 120
+    client_ = app.test_client()
+
+    def flood(path: str, source: str) -> tuple[int, TestResponse]:
+        """Ask until it is refused; return how often it was answered, and the last answer."""
+        for answered in range(100):
+            guess = {"Authorization": "Bearer psab_guess"}
+            answer = client_.get(path, environ_base={"REMOTE_ADDR": source}, headers=guess)
+            answer.close()
+            if answer.status_code == 429:
+                return answered, answer
+        return 100, answer
+
+    passed = {
+        "/login": 60, "/static/console.css": 60, "/nowhere": 60, "/api/v1/openapi.json": 60,
+        "/readyz": 6, "/metrics": 6, "/api/v1/runs": 6,
+    }  # fmt: skip
+    for number, (path, wanted) in enumerate(passed.items()):
+        answered, refusal = flood(path, f"198.51.100.{number}")
+        assert answered == wanted, path
+        assert int(refusal.headers["Retry-After"]) >= 1
+        assert refusal.headers["X-Content-Type-Options"] == "nosniff"
+        kind = "application/problem+json" if path.startswith("/api/") else "text/plain"
+        assert refusal.content_type.startswith(kind)
+        assert len(refusal.data) < 400
+        with client_.get(path, environ_base={"REMOTE_ADDR": "198.51.100.99"}) as other:
+            assert other.status_code != 429
+    assert flood("/healthz", "198.51.100.0")[0] == 100
+    webhook = f"/webhooks/connectwise/{here.connection()}"
+    assert client_.post(webhook, environ_base={"REMOTE_ADDR": "198.51.100.0"}).status_code == 401
+    # A proxy in front of everybody does not pay for one stranger's guesses.
+    assert flood("/api/v1/runs", "127.0.0.1")[0] == 60
+    # What is refused asks nothing of the database.
+    monkeypatch.setattr(type(here.bridge.store.engine), "connect", None)
+    monkeypatch.setattr(type(here.bridge.store.engine), "begin", None)
+    assert flood("/readyz", "198.51.100.4")[0] == 0
 
 
 def test_sign_in_failures_count_for_the_client_behind_a_trusted_proxy_only(here: Site) -> None:

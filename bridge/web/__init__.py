@@ -10,6 +10,7 @@ from bridge.web import (
     activity,
     api,
     audit,
+    flood,
     headers,
     health,
     login,
@@ -49,6 +50,7 @@ def create_app(bridge: Bridge) -> Flask:
     app.extensions["webhook_limit"] = SourceLimit(
         lambda: bridge.settings.server.webhooks_per_minute, bridge.clock.monotonic
     )
+    flood.install(app, bridge)
     sessions.install(app, bridge)
     sso.install(app)
     pages.install(app)

@@ -1,0 +1,50 @@
+"""How much one source may ask of anything but webhooks, which have a limit of their own.
+
+Far above what an office behind one address does, and below what keeps the threads from webhooks. The answer over
+the limit costs nothing: no page, no database.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+from bridge.app import Bridge
+from bridge.web.access import OWN_ACCESS
+from bridge.web.api import problems
+from bridge.web.current import the_bridge
+from bridge.web.ratelimit import SourceLimit
+
+PER_MINUTE = 6000
+"""Half of it at once; a page with all its files is six requests. `REQUESTS_PER_MINUTE` of the application."""
+FREE = frozenset({"webhooks.receive", "health.healthz"})
+COSTS = {"health.readyz": 10, "health.metrics": 10}
+"""Open to everybody, and more work than a page."""
+
+
+def install(app: Flask, bridge: Bridge) -> None:
+    """Put the limit before everything else that looks at a request."""
+    app.config.setdefault("REQUESTS_PER_MINUTE", PER_MINUTE)
+    limit = SourceLimit(lambda: int(app.config["REQUESTS_PER_MINUTE"]), bridge.clock.monotonic)
+
+    @app.before_request
+    def refused() -> Response | None:
+        endpoint = request.endpoint or ""
+        if endpoint in FREE:
+            return None
+        wait = limit.take(request.remote_addr or "", COSTS.get(endpoint, 1))
+        return _slow_down(wait) if wait else None
+
+    @app.after_request
+    def charged(response: Response) -> Response:
+        # Wrong tokens and passwords; a page asked for without signing in is only sent to the sign-in form.
+        if response.status_code == 401 and not (request.endpoint or "").startswith(OWN_ACCESS[0]):
+            limit.charge(request.remote_addr or "")
+        return response
+
+
+def _slow_down(wait: int) -> Response:
+    the_bridge().metrics.throttled.inc()
+    said = f"too many requests come from this address; try again in {wait} seconds"
+    if request.path.startswith("/api/"):
+        return problems.answer(problems.Refused("too-many", said, headers={"Retry-After": str(wait)}))
+    return Response(f"{said.capitalize()}.\n", 429, {"Retry-After": str(wait)}, content_type="text/plain")
