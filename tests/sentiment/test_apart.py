@@ -53,15 +53,6 @@ def test_modes_that_write_nothing_are_told_apart_as_well(place: Place, failing: 
     assert len(internal(after)) == 1
 
 
-@only("datto")
-def test_a_capability_that_cannot_be_reached_for_long_is_not_waited_for_long(place: Place) -> None:
-    place.settings(categorization={"mode": "apply"})
-    place.live.world.ai.scenario("openai_server_error", times=0, about="category")
-    run, before, after = place.handled(sounding(5))
-    assert (run.status, set(changed(before, after))) == (Status.APPLIED, {"priority"})
-    assert "Category could not be decided" in the_note(after)
-
-
 @pytest.mark.parametrize("failing", BOTH.values())
 @pytest.mark.parametrize(
     "broken", ["{% block system %}{{", "{% block system %}{{ nothing.at.all }}{% endblock %}"]
