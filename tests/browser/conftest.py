@@ -54,6 +54,7 @@ class Browser:
     driver: Any
     url: str
     console: Site
+    width: int = 1280
 
     def open(self, path: str) -> None:
         self.driver.get(self.url + path)
@@ -88,6 +89,7 @@ class Browser:
 
     def look(self, *, width: int = 1280, dark: bool = False) -> None:
         """Choose a window width and colour scheme."""
+        self.width = width
         metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -104,6 +106,16 @@ class Browser:
         asked = {"expression": run, "awaitPromise": True, "returnByValue": True}
         answer = self.driver.execute_cdp_cmd("Runtime.evaluate", asked)
         return list(json.loads(answer["result"]["value"]))
+
+    def troubles(self, *paths: str) -> dict[str, list[str]]:
+        """Open pages; return what is wrong with each: what axe finds, and whether it is wider than the window."""
+        found = {}
+        for path in paths:
+            self.open(path)
+            self.find("main")
+            wide = self.driver.execute_script("return document.documentElement.scrollWidth")
+            found[path] = self.violations() + ([f"{wide} wide"] if wide > self.width else [])
+        return {path: wrong for path, wrong in found.items() if wrong}
 
     def complaints(self) -> list[str]:
         """Return what the browser itself complained of: refused scripts or styles, missing files."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from bridge.model import Status, TicketRef
 from tests.browser.conftest import Browser
-from tests.console_world import until
+from tests.console_world import sign_in, until
 
 
 def handled(browser: Browser, count: int) -> list[TicketRef]:
@@ -144,24 +145,13 @@ def test_every_page_is_accessible_fits_and_breaks_no_rule(browser: Browser, widt
     suggestion = console.bridge.store.suggestions.of_run(str(ref))
     assert suggestion is not None
     browser.look(width=width, dark=dark)
-    troubles = {}
-
-    def check(path: str) -> None:
-        browser.open(path)
-        browser.find("main")
-        wide = browser.driver.execute_script("return document.documentElement.scrollWidth")
-        found = browser.violations() + ([f"{wide} wide"] if wide > width else [])
-        if found:
-            troubles[path] = found
-
-    check("/login")
-    browser.sign_in()
     ticket = f"/tickets/{ref.connection}/{ref.id}"
-    for path in (
+    troubles = browser.troubles("/login")
+    browser.sign_in()
+    troubles |= browser.troubles(
         "/", "/?status=open", "/suggestions", f"/suggestions/{suggestion.id}", ticket, f"{ticket}?compact=1",
         f"/tickets/{failed.connection}/{failed.id}", "/tickets/connectwise/999",
-    ):  # fmt: skip
-        check(path)
+    )  # fmt: skip
     browser.open(ticket)
     browser.button("Draft a reply").click()
     browser.find("#text")
@@ -169,6 +159,31 @@ def test_every_page_is_accessible_fits_and_breaks_no_rule(browser: Browser, widt
         troubles["draft"] = found
     assert troubles == {}
     assert browser.complaints() == []
+
+
+def test_pages_of_what_went_wrong_are_accessible_and_fit_a_phone(browser: Browser) -> None:
+    console = browser.console
+    console.configure(lambda file: file["server"].update(feedback_url="https://northwind.example/ideas"))
+    browser.look(width=390, dark=True)
+    for _ in range(5):
+        sign_in(console.client(), "nobody", "wrong")
+    browser.open("/login")
+    browser.find("#name").send_keys("nobody")
+    browser.find("#password").send_keys("wrong" + Keys.ENTER)
+    browser.says("Too many attempts")
+    assert browser.violations() == []
+    browser.sign_in()
+    assert browser.troubles("/nowhere") == {}
+    assert browser.find("footer a").text == "Ideas and thanks"
+    with console.bridge.store.engine.begin() as link:
+        link.execute(sa.text("ALTER TABLE alarms RENAME TO gone"))
+    assert browser.troubles("/") == {}
+    browser.says("Something went wrong")
+    with console.bridge.store.engine.begin() as link:
+        link.execute(sa.text("ALTER TABLE gone RENAME TO alarms"))
+    console.configure(lambda file: file["organizations"]["northwind"].update(licensed=False))
+    assert browser.troubles("/") == {}
+    browser.says("No organization to show")
 
 
 def test_the_accessibility_check_finds_what_is_wrong(browser: Browser) -> None:

@@ -112,6 +112,18 @@ def test_a_connection_is_tested_and_switched_off(admin: Browser) -> None:
     assert not admin.console.bridge.settings.organizations["northwind"].connections["connectwise"].enabled
 
 
+def test_what_is_known_of_a_connection_stands_apart_from_its_labels_on_a_phone(admin: Browser) -> None:
+    admin.look(width=390)
+    admin.open("/settings/connections")
+    gaps = admin.driver.execute_script(
+        "return [...document.querySelectorAll('.facts.wide > div')].map(row => { const text = new Range();"
+        " text.selectNodeContents(row.querySelector('dt'));"
+        " return row.querySelector('dd').getBoundingClientRect().left - text.getBoundingClientRect().right; })"
+    )
+    assert len(gaps) >= 3
+    assert min(gaps) >= 8
+
+
 def test_a_prompt_is_previewed_saved_and_restored(admin: Browser, tmp_path: Path) -> None:
     admin.open("/settings/prompts/sentiment")
     box = admin.find("#text")
@@ -175,14 +187,7 @@ def test_every_page_is_accessible_fits_and_breaks_no_rule(browser: Browser, widt
     ]
     pages += [f"/setup?step={step}" for step in ("psa", "psa&add=1", "provider", "work", "webhook", "on")]
     pages.append("/setup?step=try&connection=connectwise")
-    troubles = {}
-    for path in pages:
-        browser.open(path)
-        browser.find("main")
-        wide = browser.driver.execute_script("return document.documentElement.scrollWidth")
-        found = browser.violations() + ([f"{wide} wide"] if wide > width else [])
-        if found:
-            troubles[path] = found
+    troubles = browser.troubles(*pages)
     browser.open("/settings/connections")
     choose(browser, "form[action*='/test'] button")
     browser.find(".findings")
