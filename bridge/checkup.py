@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,8 +14,8 @@ from bridge.ai.prices import Tokens, cost_of
 from bridge.ai.providers import check_provider
 from bridge.budgets import in_background
 from bridge.errors import BridgeError, NotUsable
-from bridge.guards import active
-from bridge.model import Capability, Finding, Level
+from bridge.guards import active, wants_scope
+from bridge.model import Capability, Finding, Level, Ticket
 from bridge.oidc import CALLBACK, Client, IdentityProvider
 from bridge.prompt_samples import problems
 from bridge.prompts import NOTES, PROMPTS
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from bridge.app import Bridge
 
 LOOK_BACK = (timedelta(days=3), timedelta(days=60))
-"""How far back a ticket is looked for, to read the lists of its board, queue or type."""
+"""How far back tickets are looked for, to read the lists of their boards, queues or types."""
+
+LOOKED_AT = 20
+"""So many tickets at most are read for that."""
 
 
 @dataclass(frozen=True)
@@ -239,19 +243,26 @@ class Checkup:
             with in_background():
                 findings = adapter.check()
             yield from findings
-            if all(finding.level is not Level.FAILED for finding in findings):
-                yield from self._sentiment(organization, adapter)
+            # A refused sign-in ends an adapter's list; everything else would only repeat it.
+            if len(findings) > 2 or all(finding.level is not Level.FAILED for finding in findings):
+                yield from self._sentiment(organization, connection, adapter)
         except BridgeError as error:
             yield Finding(Level.FAILED, adapter.label, str(error))
 
-    def _sentiment(self, organization: Organization, adapter: PSAAdapter) -> Iterator[Finding]:
-        """Say what sentiment would write here, with the values of one ticket's board, queue or type."""
+    def _sentiment(
+        self, organization: Organization, connection: Connection, adapter: PSAAdapter
+    ) -> Iterator[Finding]:
+        """Say what sentiment would write here, with the values of each board, queue or type that has tickets."""
         if Capability.SENTIMENT not in active(organization):
             return
         for back in LOOK_BACK:
-            ref = next(iter(adapter.list_created(self.bridge.clock.now() - back)), None)
-            if ref is not None:
-                yield from sentiment_check.findings(organization, adapter, adapter.get_ticket(ref))
+            samples: dict[str, Ticket] = {}
+            for ref in islice(adapter.list_created(self.bridge.clock.now() - back), LOOKED_AT):
+                ticket = adapter.get_ticket(ref, text=False)
+                if wants_scope(connection.when, ticket.scope):
+                    samples.setdefault(ticket.scope.id if ticket.scope else "", ticket)
+            if samples:
+                yield from sentiment_check.findings(organization, adapter, tuple(samples.values()))
                 return
         yield Finding(Level.WARNING, "sentiment", "no ticket is there to read the PSA's values from")
 

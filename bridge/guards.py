@@ -73,6 +73,11 @@ def _excluded(when: When, ticket: Ticket, scope_name: str) -> str:
     return ""
 
 
+def wants_scope(when: When, scope: Choice | None) -> bool:
+    """Tell whether a connection acts on tickets of this board, queue or type."""
+    return (not when.boards or _listed(scope, when.boards)) and not _listed(scope, when.exclude_boards)
+
+
 def _listed(value: Choice | None, wanted: Collection[str]) -> bool:
     return value is not None and any(value.answers_to(word) for word in wanted)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bridge.model import Capability, Choice, Field, Finding, Level, Taxonomy, Ticket
 from bridge.policy import RAISED_BY, escalation_target, fields_needed, raise_target
@@ -11,15 +11,25 @@ from bridge.triage.act import value_lists
 from psa_adapters.base import PSAAdapter
 
 
-def findings(organization: Organization, adapter: PSAAdapter, sample: Ticket) -> Iterator[Finding]:
-    """Look at every field sentiment may write, with the values of one ticket's board, queue or type.
+def findings(organization: Organization, adapter: PSAAdapter, samples: Sequence[Ticket]) -> Iterator[Finding]:
+    """Look at every field sentiment may write, with the values of each sample's board, queue or type.
 
-    Reads only. Raises what the adapter raises where not even the categories can be read.
+    Of every sample but the first only what is different is told. Reads only.
     """
+    told: set[tuple[Level, str, str]] = set()
+    for sample in samples:
+        scope = f"{adapter.scope_name} {sample.scope.name}" if sample.scope else "this PSA"
+        for finding in _of(organization, adapter, sample, scope):
+            mark = finding.level, finding.subject, finding.detail.replace(scope, "")
+            if mark not in told:
+                told.add(mark)
+                yield finding
+
+
+def _of(organization: Organization, adapter: PSAAdapter, sample: Ticket, scope: str) -> Iterator[Finding]:
     settings = organization.sentiment
     fields = fields_needed(organization, {Capability.SENTIMENT}) & adapter.writes
     taxonomy, unreadable = value_lists(adapter, sample, fields, settings.escalate.team)
-    scope = f"{adapter.scope_name} {sample.scope.name}" if sample.scope else "this PSA"
     for field in RAISED_BY:
         subject = f"raise.{field.value}"
         if field in unreadable:

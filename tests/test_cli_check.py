@@ -211,3 +211,14 @@ def test_offline_does_not_ask_the_identity_provider(here: Practice, idp: Practic
     idp.server.stop()
     ((state, detail),) = of(lines(here, "--offline"), idp.issuer)
     assert (state, "not asked" in detail) == ("ok", True)
+
+
+def test_what_scores_would_set_is_told_though_something_else_is_wrong(here: Practice) -> None:
+    organization(here, "sentiment", to={"mode": "apply"})
+    here.tickets.create_ticket(JAM)
+    here.tickets.server.fail("/system/callbacks", status=403, times=0, body='{"message": "You may not."}')
+    here.tickets.server.fail(r"/boards/\d+/types", status=403, times=0, body='{"message": "You may not."}')
+    found = json.loads(here.run("check", "--json").stdout)
+    assert any(line["state"] == "failed" for line in found)
+    [(state, detail)] = of(found, "raise.priority")
+    assert (state, "5 sets Priority 1 - Critical" in detail) == ("ok", True)

@@ -156,6 +156,35 @@ def test_check_shows_every_score_that_can_act(place: Place) -> None:
     assert "so nothing is raised" in shown(act_on=["impact"], thresholds={"impact": 5})
 
 
+@only("halopsa")
+def test_check_looks_at_every_ticket_type_that_is_acted_on(place: Place) -> None:
+    def found(**when: list[str]) -> list[tuple[Level, str]]:
+        connection = {"psa": "halopsa", "enabled": True, **place.live.psa.options(), "when": when}
+        place.settings(
+            sentiment={"raise": {"priority": {5: "Critical"}}, "escalate": {"status": "With User"}},
+            connections={place.live.connection: connection},
+        )
+        lines = [line.finding for line in Checkup(place.live.bridge).lines([place.live.connection])]
+        return [
+            (line.level, line.detail) for line in lines if line.subject in ("raise.priority", "escalate.status")
+        ]
+
+    place.settings()
+    for scope in ("", "", "Alert"):
+        place.handled(sounding(scope=scope))
+    first = [
+        (Level.OK, "4 sets nothing; 5 sets Critical (ticket type Incident)"),
+        (Level.OK, "'With User' is With User"),
+    ]
+    assert found(boards=["Incident"]) == found(exclude_boards=["Alert"]) == first
+    # A ticket type has an SLA and thereby priorities of its own, and statuses of its own.
+    priority, status = found()[2:]
+    assert found()[:2] == first
+    assert priority[0] is status[0] is Level.FAILED
+    assert priority[1].startswith("'Critical' is no priority this ticket can have (ticket type Alert); there is: ")
+    assert status[1].endswith("not allowed for this ticket (ticket type Alert)")
+
+
 @only("datto")
 def test_check_looks_for_an_owner_in_the_queue_that_is_escalated_to(place: Place) -> None:
     # Lena works in the queue Escalations only.
