@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     given = parser.parse_args()
     app = Bare(given.upstream)
-    server: Any = create_server(app, host="127.0.0.1", port=given.port, threads=12, connection_limit=1000)
+    server: Any = create_server(app, host="127.0.0.1", port=given.port, threads=20, connection_limit=1000)
     server.run()
 
 

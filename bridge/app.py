@@ -29,7 +29,7 @@ from bridge.model import Capability, Status
 from bridge.people import People
 from bridge.prompts import Prompts
 from bridge.reach import Reach
-from bridge.readiness import Readiness, look
+from bridge.readiness import Lookout, Readiness, look
 from bridge.redaction import Redactor
 from bridge.replies import Replies
 from bridge.secrets import BridgeKeys, Secrets, TypedSecrets, Vault
@@ -129,6 +129,7 @@ class Bridge:
             lambda psa: ADAPTERS[psa].busy_status if psa in ADAPTERS else 503,
             self.engine.rush.one,
         )
+        self._lookout = Lookout(lambda: look(self), self.intake.storing)
         self.people = People(self.store, self.desk, self.intake)
         self.exchange: Exchange | None = None
         self.replies = Replies(self.store, self.desk)
@@ -261,7 +262,7 @@ class Bridge:
 
     def readiness(self) -> Readiness:
         """Tell whether this process can store and process."""
-        return look(self)
+        return self._lookout.ask()
 
     def measured(self) -> bytes:
         """Return the metrics as Prometheus text."""

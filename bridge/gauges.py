@@ -17,16 +17,17 @@ def measure(bridge: Bridge) -> bytes:
     """Return the metrics of all processes as Prometheus text; while the database does not answer, this one's."""
     metrics = bridge.metrics
     others: Mapping[str, Mapping[str, Any]] = {}
+    silent = bridge.intake.storing.stalled()
+    metrics.database.set(not silent)
     try:
-        _from_database(bridge)
-        if bridge.exchange is not None:
-            others = bridge.exchange.others()
+        if not silent:
+            _from_database(bridge)
+            if bridge.exchange is not None:
+                others = bridge.exchange.others()
     except Exception as error:
         if not is_unavailable(error):
             raise
         metrics.database.set(0)
-    else:
-        metrics.database.set(1)
     with metrics.lock:
         _from_this_process(bridge)
         return metrics.render(others)

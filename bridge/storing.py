@@ -1,4 +1,7 @@
-"""How storing goes: whether the database keeps everybody waiting, and whether it refused something just now."""
+"""How storing goes: whether the database keeps everybody waiting, and whether it refused something just now.
+
+And how many may wait for it at once.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,56 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 LONG = 5.0
-CROWD, LONG_IN_A_CROWD = 8, 2.0
+CROWD, LONG_IN_A_CROWD = 8, 1.5
 """So many waiting together leave few threads for health checks, so less patience is had with them."""
 
 LATELY = 10.0
+
+
+class Doorway:
+    """Lets `room` in at once; the others wait outside as long as somebody comes out every `patience` seconds.
+
+    Without it a burst against a database that stands still would hold every thread of the web server, before any
+    of them could know. Thread-safe; seconds of `clock`.
+    """
+
+    def __init__(
+        self,
+        room: int = CROWD,
+        patience: float = LONG_IN_A_CROWD,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._room, self._patience, self._clock = room, patience, clock
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._moved = clock()
+
+    @contextmanager
+    def entered(self) -> Iterator[bool]:
+        """Be inside for as long as the block takes; False where one has to stay outside."""
+        if not self._enter():
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._moved = self._clock()
+                self._changed.notify()
+
+    def _enter(self) -> bool:
+        with self._changed:
+            while self._inside >= self._room:
+                left = self._moved + self._patience - self._clock()
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+            self._inside += 1
+            if self._inside == self._room:
+                # From now on others wait; that nobody came while there was room is no standstill.
+                self._moved = self._clock()
+            return True
 
 
 class Storing:
@@ -23,6 +72,7 @@ class Storing:
         self._moved = clock()
         self._lock = threading.Lock()
         self._refused: tuple[float, str] | None = None
+        self.doorway = Doorway(clock=clock)
 
     def refused(self, why: str) -> None:
         """Remember that something could not be stored."""

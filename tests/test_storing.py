@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 
-from bridge.storing import CROWD, Storing
+from bridge.readiness import Lookout, Readiness
+from bridge.simulator.drama import until
+from bridge.storing import CROWD, Doorway, Storing
 
 
 class Watch:
@@ -74,3 +78,77 @@ def test_what_ends_without_having_asked_the_database_does_not_hide_a_stall(
     with storing.watched(surely=False):
         pass
     assert storing.stalled()
+
+
+def test_a_doorway_lets_so_many_in_and_refuses_others_when_nobody_comes_out(
+    watch: Watch, waiting: ExitStack
+) -> None:
+    doorway = Doorway(2, 1.5, watch)
+    watch.now += 60
+    assert [waiting.enter_context(doorway.entered()) for _ in range(2)] == [True, True]
+    watch.now += 1.6
+    with doorway.entered() as entered:
+        assert not entered
+    waiting.close()
+    with doorway.entered() as entered:
+        assert entered
+
+
+def test_who_waits_at_a_doorway_gets_in_when_another_comes_out() -> None:
+    doorway, leave = Doorway(1, 30.0), threading.Event()
+
+    def first() -> bool:
+        with doorway.entered() as entered:
+            leave.wait(10)
+            return entered
+
+    def second() -> bool:
+        with doorway.entered() as entered:
+            return entered
+
+    with ThreadPoolExecutor(2) as pool:
+        inside = pool.submit(first)
+        until(lambda: doorway._inside == 1, 5)
+        outside = pool.submit(second)
+        assert not outside.done()
+        leave.set()
+        assert inside.result(5)
+        assert outside.result(5)
+
+
+def test_a_doorway_refuses_within_its_patience_and_from_then_on_at_once(waiting: ExitStack) -> None:
+    doorway = Doorway(1, 0.05)
+    waiting.enter_context(doorway.entered())
+    for _ in range(2):
+        with doorway.entered() as entered:
+            assert not entered
+
+
+def test_whoever_asks_whether_we_are_ready_does_not_wait_for_a_silent_database() -> None:
+    answer, looks = threading.Event(), []
+
+    def look() -> Readiness:
+        looks.append(1)
+        if len(looks) == 2:
+            answer.wait(10)
+        return Readiness(True, {"wrong": [], "warnings": ["kept"], "inactive": []})
+
+    lookout = Lookout(look, Storing(), patience=0.05)
+    assert lookout.ask().ready
+    for _ in range(3):
+        silent = lookout.ask()
+        assert not silent.ready
+        assert "does not answer" in silent.detail["wrong"][0]
+        assert silent.detail["warnings"] == ["kept"]
+    answer.set()
+    until(lambda: lookout.ask().ready, 5)
+    assert len(looks) < 6, "a look is begun while another is under way"
+
+
+def test_a_fault_while_looking_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look() -> Readiness:
+        raise KeyError("x")
+
+    monkeypatch.setattr(threading, "excepthook", lambda _args: None)
+    with pytest.raises(CancelledError):
+        Lookout(look, Storing()).ask()

@@ -86,6 +86,11 @@ class Source:
                 self._lock.release()
         return self._settings
 
+    @property
+    def held(self) -> Settings:
+        """The settings that hold, without looking for changes: nobody is kept waiting by a database."""
+        return self._settings
+
     def reload(self) -> Settings:
         """Look for changes now; for the process that has just stored a console document."""
         with self._lock:

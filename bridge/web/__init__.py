@@ -19,6 +19,7 @@ from bridge.web import (
     settings,
     setup,
     sso,
+    standstill,
     suggestions,
     tickets,
     webhooks,
@@ -48,7 +49,7 @@ def create_app(bridge: Bridge) -> Flask:
     # Read one byte more than allowed, so that the webhook route itself answers 413 in its own form.
     app.config["MAX_CONTENT_LENGTH"] = 2 * 1024 * 1024
     app.extensions["webhook_limit"] = SourceLimit(
-        lambda: bridge.settings.server.webhooks_per_minute, bridge.clock.monotonic
+        lambda: bridge.source.held.server.webhooks_per_minute, bridge.clock.monotonic
     )
     flood.install(app, bridge)
     sessions.install(app, bridge)
@@ -56,8 +57,9 @@ def create_app(bridge: Bridge) -> Flask:
     pages.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    app.before_request(standstill.refuse)
     app.before_request(access.guard)
     app.after_request(headers.add)
     # Flask's own way to hang middleware before an application.
-    vars(app)["wsgi_app"] = Forwarded(app.wsgi_app, lambda: bridge.settings.server.trusted_proxies)
+    vars(app)["wsgi_app"] = Forwarded(app.wsgi_app, lambda: bridge.source.held.server.trusted_proxies)
     return app

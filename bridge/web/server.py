@@ -10,7 +10,8 @@ from typing import Any
 from flask import Flask
 from waitress.server import create_server
 
-THREADS = 12
+THREADS = 20
+"""More than may store webhooks at once, so that health checks and people find one while those wait."""
 CONNECTIONS = 1000
 
 # A burst of webhooks waits for a thread for milliseconds; a warning for each of them says nothing to anybody.

@@ -61,7 +61,8 @@ class Cookies(SecureCookieSessionInterface):
     @staticmethod
     def _https(app: Flask) -> bool:
         bridge: Bridge = app.extensions["bridge"]
-        return bridge.settings.server.public_url.startswith("https:")
+        # Asked for every request, also by health checks: nobody is to wait for the database here.
+        return bridge.source.held.server.public_url.startswith("https:")
 
 
 def install(app: Flask, bridge: Bridge) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import Blueprint, Response, current_app, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -13,6 +15,9 @@ from psa_adapters.base import WebhookRequest
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = 5
 NOT_GENUINE = frozenset({400, 401, 404, 413})
 
 
@@ -28,7 +33,8 @@ def receive(psa: str, connection: str) -> Response:
         refused.headers["Retry-After"] = str(wait)
         return refused
     began = bridge.clock.monotonic()
-    response = _received(psa, connection)
+    with bridge.intake.storing.doorway.entered() as entered:
+        response = _received(psa, connection) if entered else _busy(psa, connection)
     if response.status_code in NOT_GENUINE:
         limit.charge(source)
     bridge.metrics.acknowledged.labels(psa if psa in ADAPTERS else "unknown").observe(
@@ -51,6 +57,15 @@ def _received(psa: str, connection: str) -> Response:
     response = _answer(answer.status, answer.body)
     if answer.retry_after:
         response.headers["Retry-After"] = str(answer.retry_after)
+    return response
+
+
+def _busy(psa: str, connection: str) -> Response:
+    intake = the_bridge().intake
+    intake.arrived(psa, "", "busy")
+    logger.error("%s: webhook could not be stored: those before it are kept waiting", connection)
+    response = _answer(intake.busy_status(psa), {"status": "busy", "reason": "could not be stored; send it again"})
+    response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
 
 
