@@ -34,6 +34,10 @@ _BINARY_TAIL = re.compile(
 )
 _BLANK = re.compile(r"\n{3,}")
 
+# Every introduction that quotequail knows ends or begins like this. To ask it about each line takes longer than
+# all the rest of the cleaning.
+_MAY_INTRODUCE = re.compile(r"[:>]\s*$|^--|^__", re.M)
+
 # What quotequail does not know: further languages and lengths of separators, and introductions in further forms.
 _SEPARATOR = re.compile(
     r"[-_ ]{2,60}(?:weitergeleitete nachricht|message d'origine|messaggio (?:originale|inoltrato)|"
@@ -119,8 +123,10 @@ def _introduces_history(lines: list[str], at: int, bare: str) -> bool:
     if not bare or bare.startswith(">") or len(bare) > LONGEST_INTRODUCTION:
         return False
     following = lines[at + 1].strip()[:LONGEST_INTRODUCTION] if at + 1 < len(lines) else ""
-    own, *_history = quote(f"{bare}\n{following}", quote_intro_line=True)
-    if not own[1] or _SEPARATOR.fullmatch(bare):
+    pair = f"{bare}\n{following}"
+    if _MAY_INTRODUCE.search(pair) and not quote(pair, quote_intro_line=True)[0][1]:
+        return True
+    if _SEPARATOR.fullmatch(bare):
         return True
     if _FROM.match(bare):
         # One such line may be the customer's own words; with others below it is the head of a message.

@@ -77,6 +77,7 @@ class Http:
     clock: Callable[[], float] = time.monotonic
     observe: Callable[[str, int, float], None] = lambda _where, _status, _seconds: None
     _session: requests.Session = field(init=False, repr=False)
+    _retrying: dict[bool, tenacity.Retrying] = field(default_factory=dict, init=False, repr=False)
     _gates: dict[str, Gate] = field(default_factory=dict, init=False, repr=False)
     _budget: RateBudget | None = field(default=None, init=False, repr=False)
     _surroundings: dict[str, Mapping[str, Any]] = field(default_factory=dict, init=False, repr=False)
@@ -87,6 +88,14 @@ class Http:
         transport = TRANSPORTS[self.reach]
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, transport(pool_maxsize=max(10, self.limits.concurrency)))
+        for again in (False, True):
+            self._retrying[again] = tenacity.Retrying(
+                stop=tenacity.stop_after_attempt(self.attempts),
+                wait=_wait,
+                retry=tenacity.retry_if_exception(partial(_worth_repeating, again=again)),
+                sleep=self.sleep,
+                reraise=True,
+            )
         if self.limits.per_minute:
             self._budget = RateBudget(self.limits.per_minute, sleep=self.sleep, clock=self.clock)
 
@@ -165,14 +174,7 @@ class Http:
                 raise error
             return reply
 
-        retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self.attempts),
-            wait=_wait,
-            retry=tenacity.retry_if_exception(lambda error: _worth_repeating(error, again)),
-            sleep=self.sleep,
-            reraise=True,
-        )
-        return retrying(once)
+        return self._retrying[again](once)
 
     def _where(self, method: str, path: str) -> str:
         # The path is named without its query: search conditions and tokens stay out of logs and notes.
@@ -290,7 +292,7 @@ def _told_to_rest(error: BridgeError) -> float | None:
     return error.retry_after
 
 
-def _worth_repeating(error: BaseException, again: bool) -> bool:
+def _worth_repeating(error: BaseException, *, again: bool) -> bool:
     if not isinstance(error, TemporaryError):
         return False
     if error.retry_after is not None and error.retry_after > RETRY_WITHIN:

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -91,6 +92,19 @@ def _guarded(reach: Reach) -> type[HTTPAdapter]:
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
             super().init_poolmanager(*args, **kwargs)
             self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+            self._pools: dict[tuple[Any, ...], Any] = {}
+
+        def get_connection_with_tls_context(
+            self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+        ) -> Any:
+            # Asked for at every call, and looked up anew each time by the address and all that TLS may need.
+            origin = "/".join(str(request.url).split("/", 3)[:3])
+            key = (origin, verify, cert, tuple((proxies or {}).items()))
+            pool = self._pools.get(key)
+            if pool is None:
+                pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+                self._pools[key] = pool
+            return pool
 
     return Guarded
 

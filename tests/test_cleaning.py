@@ -7,8 +7,9 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quotequail import quote
 
-from bridge.cleaning import LONGEST, clean
+from bridge.cleaning import _MAY_INTRODUCE, LONGEST, clean
 
 MESSAGE = "The VPN has been down for everybody in the Leeds office since nine this morning."
 
@@ -120,6 +121,22 @@ def test_it_is_never_longer_than_the_limit() -> None:
 @given(st.text(max_size=500))
 def test_any_text_is_taken(text: str) -> None:
     assert len(clean(text)) <= LONGEST
+
+
+PIECES = (
+    "On Mon, Jan 1, 2026", "wrote:", "Am Montag", "schrieb Jim:", "Le lundi", "a écrit :", "escribió:",
+    "написал(а):", "Op ma 1 jan. heeft Jim het volgende geschreven:", "Den 1 jan. skrev Jim:", "2026/1/1",
+    "Jim <jim@example.test>", "Begin forwarded message:", "---------- Forwarded message ----------",
+    "-----Ursprüngliche Nachricht-----", "________________________________", "Пересылаемое сообщение",
+    "Message transféré", "my printer", ": and",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4), st.lists(st.sampled_from(PIECES), max_size=3))
+def test_lines_that_are_not_looked_at_closely_introduce_nothing(first: list[str], second: list[str]) -> None:
+    pair = " ".join(first) + "\n" + " ".join(second)
+    if not _MAY_INTRODUCE.search(pair):
+        assert quote(pair, quote_intro_line=True)[0][1]
 
 
 HOSTILE = {

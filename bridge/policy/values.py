@@ -39,7 +39,10 @@ def at_least(choices: Sequence[Choice], held: Value | None, wanted: Value) -> bo
 def legal(taxonomy: Taxonomy, field_: Field, value: Value) -> bool:
     """Tell whether a value may be written to a field: a member of its list, by id."""
     if isinstance(value, Category):
-        return field_ is Field.CATEGORY and value.ids in {category.ids for category in taxonomy.categories}
+        # A board may have hundreds of paths, and most of them have another type.
+        return field_ is Field.CATEGORY and any(
+            category.type.id == value.type.id and category.ids == value.ids for category in taxonomy.categories
+        )
     return any(choice.id == value.id for choice in taxonomy.choices.get(field_, ()))
 
 

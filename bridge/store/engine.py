@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +162,13 @@ def _is_locked(error: BaseException) -> bool:
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
     """Insert a row in the caller's transaction unless its key is taken; tell whether it was inserted."""
+    return connection.scalar(_insert_new(connection.dialect.name, table), dict(row)) is not None
+
+
+@cache
+def _insert_new(dialect: str, table: sa.Table) -> Any:
     # Not by rowcount, which psycopg leaves at -1 for an insert that SQLAlchemy might return defaults of.
-    statement = _insert(connection, table).values(row).on_conflict_do_nothing()
-    return connection.scalar(statement.returning(sa.literal(1))) is not None
+    return _insert(dialect, table).on_conflict_do_nothing().returning(sa.literal(1))
 
 
 def put(
@@ -173,12 +178,12 @@ def put(
 
     `update` replaces values where the row is there already, for example `revision=table.c.revision + 1`.
     """
-    statement = _insert(connection, table).values({**key, **values})
+    statement = _insert(connection.dialect.name, table).values({**key, **values})
     connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_={**dict(values), **update}))
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> Any:
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+def _insert(dialect: str, table: sa.Table) -> Any:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def is_unavailable(error: BaseException) -> bool:

@@ -16,6 +16,7 @@ from bridge.store.engine import insert_new
 from bridge.store.tables import runs, suggestions, verdicts
 
 UNFINISHED = (Status.PENDING, Status.WAITING)
+_FINISH = sa.update(runs).where(runs.c.id == sa.bindparam("run")).returning(runs.c.created)
 EMPTIED = "no longer kept"
 """The reason of a run of which only ids, times, outcome and counts are left."""
 
@@ -160,25 +161,21 @@ class RunLog:
         """Write the outcome of a run inside the caller's transaction; return the seconds since its arrival."""
         usage = usage or Usage()
         at = self.now()
-        created = connection.scalar(
-            sa.update(runs)
-            .where(runs.c.id == id_)
-            .values(
-                updated=at,
-                finished=at,
-                status=status.value,
-                reason=reason,
-                record=dict(record),
-                number=number,
-                client=client[:64],
-                provider=provider,
-                tokens_in=usage.input,
-                tokens_cached=usage.cached,
-                tokens_out=usage.output,
-                cost=usage.cost,
-            )
-            .returning(runs.c.created)
-        )
+        outcome = {
+            "updated": at,
+            "finished": at,
+            "status": status.value,
+            "reason": reason,
+            "record": dict(record),
+            "number": number,
+            "client": client[:64],
+            "provider": provider,
+            "tokens_in": usage.input,
+            "tokens_cached": usage.cached,
+            "tokens_out": usage.output,
+            "cost": usage.cost,
+        }
+        created = connection.scalar(_FINISH, {"run": id_, **outcome})
         return 0.0 if created is None else at - float(created)
 
     def get(self, id_: str) -> Run | None:

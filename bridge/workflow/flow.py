@@ -15,7 +15,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from dbos import DBOS
+from sqlalchemy.exc import SQLAlchemyError
 
+from bridge.errors import BridgeError
 from bridge.store.engine import is_unavailable, reason
 
 logger = logging.getLogger(__name__)
@@ -107,8 +109,22 @@ def _decide(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
 
 
 @DBOS.step(name="finish", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
+def _finish_stored(job: dict[str, Any], state: dict[str, Any], reached: dict[str, Any] | None) -> dict[str, Any]:
+    return reached or _here().handler.finish(job, state)
+
+
 def _finish(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-    return _here().handler.finish(job, state)
+    """Finish; what came of it is stored only where the job goes on with it.
+
+    All of it is safe to repeat, and the job's own end follows at once: to store both would be to store the same
+    thing twice. What has to be tried again is a step like any other.
+    """
+    try:
+        reached = _here().handler.finish(job, state)
+    except (BridgeError, SQLAlchemyError) as error:
+        logger.warning("finishing is tried again: %s", type(error).__name__)
+        return _finish_stored(job, state, None)
+    return _finish_stored(job, state, reached) if reached.get("retry") else reached
 
 
 @DBOS.workflow(name="handle_ticket", max_recovery_attempts=RECOVERY_ATTEMPTS)
@@ -128,7 +144,7 @@ def handle_ticket(job: dict[str, Any], state: dict[str, Any]) -> str:
 def _carried_through(job: dict[str, Any], state: dict[str, Any]) -> str:
     """Decide, then finish: two steps, because only the AI's answer must not be asked for twice.
 
-    Each step returns {"retry": {reason, after, paused, partial} or null, …}; a retry repeats that step.
+    Each returns {"retry": {reason, after, paused, partial} or null, …}; a retry repeats that step.
     """
     state = {"attempts": 0, "pauses": 0, "before": 0, **state}
     for name, step in (("decided", _decide), ("finished", _finish)):
