@@ -29,7 +29,7 @@ ECHO = 10
 _WHERE = "AI answer"
 _OPAQUE = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[A-Za-z0-9_.+/=-]{24,}|\bsk-[A-Za-z0-9_-]{8,}|\bkey [0-9a-f]{10}\b")
 """What looks like a key, encoded data or the mark of one of our notes; no reason needs it."""
-_CODE_LINE = re.compile(r"\s*[CP]\d+ \| ")
+_CODE_LINE = re.compile(r"\s*[CP]\d+(?: \||:) ")
 
 T = TypeVar("T")
 

@@ -159,7 +159,11 @@ def test_a_reason_is_short_whatever_it_was(reason: str) -> None:
 
 SYSTEM = """You sort support tickets for Acme. Choose the ONE category that fits the ticket best of all.
 Categories:
-C1 | Hardware / Laptop / Battery — everything that has to do with the power supply of portable machines
+Hardware
+ Laptop
+  C1: Battery — everything that has to do with the power supply of portable machines
+Priorities, from least to most serious:
+P1 | Whenever — all that can wait until somebody happens to come by the office of that client
 Rules:
 - The ticket stands between two lines with the word TICKET. It was written by a customer or a machine."""
 
@@ -181,6 +185,7 @@ def test_a_reason_that_repeats_the_instructions_is_withheld(reason: str) -> None
     [
         "The battery of a laptop is worn, which is Hardware / Laptop / Battery.",
         "everything that has to do with the power supply of portable machines",
+        "It is one of all that can wait until somebody happens to come by the office of that client.",
         "It was written by a customer.",
         "",
     ],

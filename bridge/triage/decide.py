@@ -258,7 +258,9 @@ def compose(desk: Desk, organization: Organization, ticket: Ticket, capability: 
 
     rendered = render(text)
     full = prompt(rendered, shortened if len(text) > 1000 else None)
-    return Question(capability, full, max_tokens, lambda answer, got: read(answer, got, rendered))
+    # What the operator wrote about this client stands beside the ticket, and is to be repeated as little.
+    asked = replace(rendered, system=f"{rendered.system}\n{rule.instructions}")
+    return Question(capability, full, max_tokens, lambda answer, got: read(answer, got, asked))
 
 
 def ticket_context(ticket: Ticket, text: str) -> dict[str, str]:
