@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
+from functools import partial
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 from bridge.errors import TemporaryError
 from bridge.model import Category, Change, Choice, Field, Status
 from tests.console_world import Site, decision, post, site, token
+from tests.together import together
 
 
 @pytest.fixture
@@ -117,21 +119,12 @@ def test_the_second_click_is_told_plainly(console: Site) -> None:
 def test_two_technicians_at_once_write_once(console: Site) -> None:
     id_, ticket = offered(console)
     clients = [console.signed_in(name) for name in ("tess", "adam", "olga")]
-    tokens = [token(client, "/") for client in clients]
-    barrier = threading.Barrier(len(clients))
-    told: list[str] = []
 
-    def press(number: int) -> None:
-        barrier.wait()
-        data = {"csrf": tokens[number], "field": ["category", "priority"]}
-        answer = clients[number].post(f"/suggestions/{id_}/accept", data=data)
-        told.append(clients[number].get(answer.location).text)
+    def press(client: FlaskClient, token_: str) -> str:
+        data = {"csrf": token_, "field": ["category", "priority"]}
+        return client.get(client.post(f"/suggestions/{id_}/accept", data=data).location).text
 
-    threads = [threading.Thread(target=press, args=(number,)) for number in range(len(clients))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
+    told = together(*[partial(press, client, token(client, "/")) for client in clients])
     assert sum("Category set to" in text for text in told) == 1
     assert sum("nothing was written" in text for text in told) == 2
     assert console.psa.look(ticket).writes == 1

@@ -1,4 +1,4 @@
-"""Gives every test of the shared suite one practice world per PSA and variant."""
+"""Gives the shared suites a practice world per PSA and variant, and one practice AI."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bridge.simulator.ai import PracticeAI
 from tests.contract.world import World
 from tests.contract.worlds_connectwise import ConnectWiseWorld
 from tests.contract.worlds_datto import DattoWorld
@@ -28,3 +29,18 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     built: World = build(variant)
     yield built
     built.close()
+
+
+@pytest.fixture(scope="package")
+def running() -> Iterator[PracticeAI]:
+    with PracticeAI() as ai:
+        yield ai
+
+
+@pytest.fixture
+def ai(running: PracticeAI) -> PracticeAI:
+    running.clear()
+    running.server.seen.clear()
+    running.keys, running.deployments = set(), set()
+    running.local_context = 0
+    return running
