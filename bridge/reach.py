@@ -32,12 +32,12 @@ class ForbiddenError(Exception):
 
 
 def _check_peer(reach: Reach, peer: str) -> None:
-    address = ipaddress.ip_address(peer.split("%")[0])
-    address = _inner(address)
-    if address.is_link_local or address.is_multicast or address.is_unspecified:
-        raise ForbiddenError(f"the address {address} is link-local, multicast or unspecified")
-    if address in METADATA:
-        raise ForbiddenError(f"the address {address} hands out a cloud machine's credentials")
+    address = _inner(ipaddress.ip_address(peer.split("%")[0]))
+    for meant in (address, _translated(address)):
+        if meant.is_link_local or meant.is_multicast or meant.is_unspecified:
+            raise ForbiddenError(f"the address {meant} is link-local, multicast or unspecified")
+        if meant in METADATA:
+            raise ForbiddenError(f"the address {meant} hands out a cloud machine's credentials")
     if reach is Reach.PUBLIC and not _is_public(address):
         raise ForbiddenError(f"the address {address} is not a public one")
 
@@ -56,6 +56,8 @@ METADATA = frozenset(
 )
 """Metadata services that are not link-local: AWS and Google over IPv6, Alibaba, Azure's host agent, Oracle."""
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")))
+"""Not public, but a network may lead their last 32 bits to an IPv4 address: RFC 8215, RFC 7915, RFC 4291."""
 
 
 def _inner(
@@ -67,6 +69,15 @@ def _inner(
     if address in NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address
+
+
+def _translated(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the IPv4 address that some networks would make of an IPv6 one, or the address itself."""
+    if address.is_loopback or not any(address in network for network in TRANSLATED):
+        return address
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
 
 
 def _guarded(reach: Reach) -> type[HTTPAdapter]:

@@ -62,16 +62,25 @@ def _folded(text: str) -> str:
     )
 
 
+OURS = ("bridge", "psa_adapters")
+
+
 @contextmanager
 def logging_to_stderr(*, as_json: bool, level: str = "INFO") -> Iterator[logging.Handler]:
-    """Log to stderr; the handler is yielded, so that a Redactor can be put on it once there is one."""
+    """Log to stderr; the handler is yielded, so that a Redactor can be put on it once there is one.
+
+    Libraries never say more than INFO: urllib3's DEBUG lines hold whole addresses, queries included.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLine() if as_json else OneLine())
     handler.addFilter(RunFilter())
     root, engine = logging.getLogger(), logging.getLogger("dbos")
     before = root.handlers[:], root.level, engine.handlers[:], engine.propagate, engine.level
     root.handlers[:], engine.handlers[:] = [handler], [handler]
-    root.setLevel(level)
+    root.setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level]))
+    own = [(logger, logger.level) for logger in map(logging.getLogger, OURS)]
+    for logger, _level in own:
+        logger.setLevel(level)
     # The engine brings a handler of its own, which would neither redact nor keep to one line.
     engine.propagate = False
     engine.setLevel(logging.WARNING)
@@ -82,5 +91,7 @@ def logging_to_stderr(*, as_json: bool, level: str = "INFO") -> Iterator[logging
         logging.captureWarnings(False)
         root.handlers[:], engine.handlers[:] = before[0], before[2]
         root.setLevel(before[1])
+        for logger, former in own:
+            logger.setLevel(former)
         engine.propagate = before[3]
         engine.setLevel(before[4])
