@@ -284,5 +284,6 @@ def _is_higher(desk: Desk, ticket: Ticket, change: Change) -> bool:
 
 
 def _kept(desk: Desk, held: Value | None, change: Change) -> LeftAlone:
-    why = f"{desk.adapter.label} answered OK but kept {name_of(held)}"
+    did = "kept" if same(held, change.before) else "made it"
+    why = f"{desk.adapter.label} answered OK but {did} {name_of(held)}"
     return LeftAlone(change.field, why, change.capability)

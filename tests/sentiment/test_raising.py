@@ -150,7 +150,10 @@ def test_what_connectwise_derives_from_impact_and_severity_is_respected_and_told
         place.settings(sentiment={"raise": {"severity": {}, "impact": {4: "High"}, "priority": {4: "6"}}})
         run, before, after = place.handled(sounding(2, 2, 4))
         assert changed(before, after) == {"impact": "High", "priority": "Priority 2 - High"}
-        assert "Not taken: priority, because ConnectWise PSA answered OK but kept" in the_note(after)
+        assert (
+            "Not taken: priority, because ConnectWise PSA answered OK but made it Priority 2 - High"
+            in the_note(after)
+        )
         assert run.status is Status.APPLIED
     finally:
         practice.records.rules.derive_priority = False
@@ -186,3 +189,43 @@ def test_a_halopsa_category_that_moves_the_priority_is_respected_but_never_under
         assert changed(before, after)["priority"] == "Critical"
     finally:
         practice.state.quirks.category_priority.clear()
+
+
+@only("halopsa")
+def test_a_priority_that_halopsa_derives_from_the_impact_is_read_back_and_never_lowers(place: Place) -> None:
+    practice = place.live.psa
+    assert isinstance(practice, PracticeHaloPSA)
+    company_wide, high = 1, 2
+    practice.state.quirks.impact_priority[company_wide] = high
+    try:
+        place.settings(sentiment={"raise": {"priority": {}, "urgency": {}, "impact": {4: "Company Wide"}}})
+        _run, before, after = place.handled(sounding(2, 2, 4))
+        assert changed(before, after) == {"impact": "Company Wide", "priority": "High"}
+        assert "Priority: High (was Medium); HaloPSA changed it itself with this update." in the_note(after)
+
+        _run, before, after = place.handled(sounding(2, 2, 4, priority="Critical"))
+        assert changed(before, after) == {"impact": "Company Wide"}
+        assert "HaloPSA lowered it to High with this update and it was put back" in the_note(after)
+
+        # What was asked for and what came out of it differ, and the note says so.
+        place.settings(sentiment={"raise": {"urgency": {}, "impact": {4: "1"}, "priority": {4: "Critical"}}})
+        _run, before, after = place.handled(sounding(2, 2, 4))
+        assert changed(before, after) == {"impact": "Company Wide", "priority": "High"}
+        assert "Not taken: priority, because HaloPSA answered OK but made it High." in the_note(after)
+    finally:
+        practice.state.quirks.impact_priority.clear()
+
+
+@only("connectwise", "halopsa")
+def test_impact_urgency_and_severity_go_to_the_values_configured_for_them(place: Place) -> None:
+    middle = {
+        "connectwise": {"impact": "Medium", "severity": "Medium"},
+        "halopsa": {"impact": "Department", "urgency": "Medium"},
+    }[place.psa]
+    top = {"connectwise": {"impact": "High", "severity": "High"}, "halopsa": {"impact": "1", "urgency": "1"}}
+    maps = {name: {4: value, 5: top[place.psa][name]} for name, value in middle.items()}
+    place.settings(sentiment={"raise": {"priority": {}, **maps}})
+    _run, before, after = place.handled(sounding(2, 5, 5))
+    assert changed(before, after) == place.words.serious
+    _run, before, after = place.handled(sounding(2, 4, 4))
+    assert changed(before, after) == ({} if place.psa == "connectwise" else middle)

@@ -34,6 +34,7 @@ class Quirks:
     foreign_priority: str = "keep"  # or "accept": a priority id that is not in the ticket's SLA
     category_filter: bool = True  # /Category honours tickettype_id
     category_priority: dict[str, int] = field(default_factory=dict)  # a category that moves the priority
+    impact_priority: dict[int, int] = field(default_factory=dict)  # an impact that moves the priority
     details_from: str = "first"  # `details` is the text of the first action, or "customer": always theirs
     forbidden_outcomes: set[int] = field(default_factory=set)
     missing_outcomes: set[int] = field(default_factory=set)
@@ -247,7 +248,8 @@ class State:
         for key, table in known.items():
             if key in given and given[key] in table and key not in self.quirks.ignored_fields:
                 ticket[key] = given[key]
-        wanted = given.get("priority_id")
+        moved = self.quirks.impact_priority.get(given.get("impact", 0))
+        wanted = moved or given.get("priority_id")
         if wanted is None or "priority_id" in self.quirks.ignored_fields:
             return
         in_sla = any(p["slaid"] == ticket["sla_id"] and p["priorityid"] == wanted for p in self.priorities)
