@@ -65,6 +65,10 @@ class World:
         _token, text = tokens.add(name, scopes or list(SCOPES), organization=organization, expires=expires)
         return Program(self.app, text)
 
+    def acts(self) -> list[tuple[str, str, str]]:
+        """Return the audit log, newest first, as (who, act, on what)."""
+        return [(entry.who, entry.action, entry.target) for entry in self.site.bridge.store.audit.latest()]
+
     def stranger(self) -> Program:
         return Program(self.app, "")
 

@@ -103,6 +103,10 @@ class Site:
     def connection(self) -> str:
         return next(iter(self.bridge.settings.organizations["northwind"].connections))
 
+    def page_of(self, ticket: str) -> str:
+        """Return the address of a ticket's page."""
+        return f"/tickets/{self.connection()}/{ticket}"
+
     @property
     def psa(self) -> Any:
         return next(iter(self.world.psas.values()))

@@ -24,10 +24,6 @@ def api(tmp_path: Path) -> Iterator[World]:
         yield found
 
 
-def acts(api: World) -> list[tuple[str, str, str]]:
-    return [(entry.who, entry.action, entry.target) for entry in api.site.bridge.store.audit.latest()]
-
-
 def test_a_run_tells_the_mood_and_what_the_psa_changed_itself(api: World) -> None:
     ref = api.site.ticket()
     scores = Decision(
@@ -58,7 +54,7 @@ def test_running_again_opens_one_run_and_says_where(api: World) -> None:
     assert accepted.get_json()["round"] == 2
     where = accepted.headers["Location"].removeprefix("/api/v1")
     assert program.get(where).get_json()["status"] in {status.value for status in UNFINISHED}
-    assert [action for _who, action, _target in acts(api)] == ["run.again"]
+    assert [action for _who, action, _target in api.acts()] == ["run.again"]
 
 
 def test_a_run_whose_connection_went_to_another_organization_is_not_handled_there(api: World) -> None:
@@ -88,7 +84,7 @@ def test_a_connection_is_switched_off_and_on_beside_other_settings(api: World) -
     assert on == again
     assert on["active"]
     assert not api.site.bridge.settings.organizations[MINE].ai.report_errors
-    assert len(acts(api)) == 3
+    assert len(api.acts()) == 3
 
 
 @pytest.mark.parametrize("body", [{"enabled": 1}, {"enabled": "true"}, {"enabled": None}, {}])

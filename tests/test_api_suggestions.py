@@ -20,10 +20,6 @@ def api(tmp_path: Path) -> Iterator[World]:
         yield found
 
 
-def acts(api: World) -> list[tuple[str, str, str]]:
-    return [(entry.who, entry.action, entry.target) for entry in api.site.bridge.store.audit.latest()]
-
-
 def test_accepting_writes_the_ticket_and_says_what_was_written(api: World) -> None:
     id_ = api.suggestion()
 
@@ -35,7 +31,7 @@ def test_accepting_writes_the_ticket_and_says_what_was_written(api: World) -> No
     assert found["suggestion"]["verdict"]["by"] == "token:robot"
     view = api.site.psa.look(api.ticket_of(id_))
     assert (view.category, view.writes) == (("Printing", "Paper jam"), 1)
-    assert acts(api)[0][:2] == ("token:robot", "suggestion.accept")
+    assert api.acts()[0][:2] == ("token:robot", "suggestion.accept")
 
 
 def test_only_the_named_fields_are_written(api: World) -> None:
@@ -71,7 +67,7 @@ def test_two_programs_at_once_write_once(api: World) -> None:
     suggestion = api.site.bridge.store.suggestions.get(id_)
     assert suggestion is not None
     assert len(api.site.bridge.store.suggestions.verdicts(suggestion.run)) == 1
-    assert [action for _who, action, _target in acts(api)] == ["suggestion.accept"]
+    assert [action for _who, action, _target in api.acts()] == ["suggestion.accept"]
 
 
 def test_a_second_acceptance_and_a_late_dismissal_are_refused_in_words(api: World) -> None:
@@ -111,7 +107,7 @@ def test_a_psa_that_does_not_answer_leaves_the_suggestion_open(
     assert "does not answer" in problem(answer, 503, "unavailable")["detail"]
     assert answer.headers["Retry-After"] == "18"
     assert api.program().get(f"/suggestions/{id_}").get_json()["state"] == "open"
-    assert acts(api) == []
+    assert api.acts() == []
 
 
 def test_a_refusal_of_the_psa_is_not_the_bridges_fault(api: World) -> None:
@@ -128,7 +124,7 @@ def test_dismissing_closes_it_and_leaves_the_ticket_alone(api: World) -> None:
 
     assert (found["state"], found["verdict"]["kind"]) == ("dismissed", "dismissed")
     assert api.site.psa.look(api.ticket_of(id_)).writes == 0
-    assert acts(api)[0][1] == "suggestion.dismiss"
+    assert api.acts()[0][1] == "suggestion.dismiss"
     assert api.program().get("/suggestions").get_json()["items"] == []
     assert [item["id"] for item in api.program().get("/suggestions?state=any").get_json()["items"]] == [id_]
 

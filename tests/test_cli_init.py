@@ -131,17 +131,14 @@ def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
     assert path.read_text("utf-8") == "mine"
 
 
+def local_ai(world: Practice) -> list[str]:
+    """Return the flags that choose the practice AI."""
+    return ["--provider", "local", "--base-url", world.world.ai.base_urls["local"], "--model", "practice-stand-in"]
+
+
 def test_credentials_are_tried_as_they_are_given(world: Practice, tmp_path: Path) -> None:
     path = tmp_path / "bridge.yaml"
-    local = [
-        "--provider",
-        "local",
-        "--base-url",
-        world.world.ai.base_urls["local"],
-        "--model",
-        "practice-stand-in",
-    ]
-    done = init(path, "--yes", "--psa", world.psa, *sets(practice_sets(world)), *local)
+    done = init(path, "--yes", "--psa", world.psa, *sets(practice_sets(world)), *local_ai(world))
     assert done.exit_code == 0, done.output
     assert "ok: Local AI server" in done.stderr
     assert world.tickets.server.requests() != []
@@ -237,17 +234,9 @@ def test_comments_are_short() -> None:
 
 def from_here(world: Practice, *args: str, stdin: str | None = None, folder: Path) -> Result:
     """Run `init` for the practice world with everything that has a flag given."""
-    local = [
-        "--provider",
-        "local",
-        "--base-url",
-        world.world.ai.base_urls["local"],
-        "--model",
-        "practice-stand-in",
-    ]
     more = ["--name", "Acme", "--categorization", "apply", "--sentiment", "off", "--report-errors", "--wait", "20"]
     public = ["--public-url", "http://127.0.0.1:8099"]
-    given = ["--psa", world.psa, *sets(practice_sets(world)), *local, *more, *public]
+    given = ["--psa", world.psa, *sets(practice_sets(world)), *local_ai(world), *more, *public]
     return init(folder / "bridge.yaml", *given, *args, stdin=stdin)
 
 

@@ -27,10 +27,6 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         yield found
 
 
-def path_of(console: Site, ticket: str) -> str:
-    return f"/tickets/{console.connection()}/{ticket}"
-
-
 def replies(console: Site, ticket: str) -> list[str]:
     return [note.text for note in console.psa.look(ticket).notes if not note.internal]
 
@@ -47,7 +43,7 @@ def drafted(client: FlaskClient, page: str) -> tuple[str, str]:
 def test_drafts_leave_the_web_server_threads_for_webhooks(console: Site) -> None:
     ref = console.ticket()
     client = console.signed_in()
-    page = path_of(console, ref.id)
+    page = console.page_of(ref.id)
     replies = console.bridge.replies
     for _ in range(AT_ONCE):
         assert replies.slots.acquire(blocking=False)
@@ -63,7 +59,7 @@ def test_drafts_leave_the_web_server_threads_for_webhooks(console: Site) -> None
 def test_a_draft_that_fails_makes_room_for_the_next(console: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     ref = console.ticket()
     client = console.signed_in()
-    page = path_of(console, ref.id)
+    page = console.page_of(ref.id)
 
     def down(*_args: object) -> str:
         raise TemporaryError("OpenAI", "did not answer in time")
@@ -78,7 +74,7 @@ def test_a_draft_that_fails_makes_room_for_the_next(console: Site, monkeypatch: 
 def test_a_draft_is_shown_and_nothing_is_sent_or_stored(console: Site) -> None:
     ref = console.ticket()
     before = replies(console, ref.id)
-    text, _key = drafted(console.signed_in(), path_of(console, ref.id))
+    text, _key = drafted(console.signed_in(), console.page_of(ref.id))
     assert len(text) > 20
     assert replies(console, ref.id) == before
     assert not console.bridge.store.replies.of_ticket(ref)
@@ -94,7 +90,7 @@ def test_a_draft_is_made_from_the_public_conversation_only(console: Site) -> Non
     ticket = desk.adapter.get_ticket(ref)
     desk.adapter.add_note(ticket, "internal: this customer never pays, key abc", key="abc")
     desk.adapter.add_reply(ticket, "Which printer is it?", key="r")
-    drafted(console.signed_in(), path_of(console, ref.id))
+    drafted(console.signed_in(), console.page_of(ref.id))
     sent = str(console.world.ai.questions()[-1])
     assert "paper jam" in sent
     assert "Which printer is it?" in sent
@@ -104,7 +100,7 @@ def test_a_draft_is_made_from_the_public_conversation_only(console: Site) -> Non
 def test_sending_posts_the_edited_text_once_and_remembers_who(console: Site) -> None:
     ref = console.ticket()
     client = console.signed_in()
-    page = path_of(console, ref.id)
+    page = console.page_of(ref.id)
     _text, key = drafted(client, page)
     form = {"csrf": token(client, page), "key": key, "text": "Please pull the paper out.\r\nThank you"}
     first, second = client.post(f"{page}/reply", data=form), client.post(f"{page}/reply", data=form)
@@ -123,7 +119,7 @@ def test_sending_posts_the_edited_text_once_and_remembers_who(console: Site) -> 
 )
 def test_what_cannot_be_sent_is_said_and_kept_in_the_box(console: Site, text: str, key: str) -> None:
     ref = console.ticket()
-    page = path_of(console, ref.id)
+    page = console.page_of(ref.id)
     before = replies(console, ref.id)
     answer = post(console.signed_in(), f"{page}/reply", {"text": text, "key": key}, page=page)
     assert "Not sent" in answer.text
@@ -134,7 +130,7 @@ def test_a_reply_whose_fate_is_unknown_is_not_sent_by_itself_again(
     console: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ref = console.ticket()
-    page = path_of(console, ref.id)
+    page = console.page_of(ref.id)
     client = console.signed_in()
     desk = console.bridge.desk(ref.connection)
     assert desk is not None
@@ -167,7 +163,7 @@ def test_a_clients_policy_decides_about_drafts(console: Site, rule: dict[str, An
         lambda d: d["organizations"]["northwind"].update(clients=[{"match": {"id": company.id}, **rule}])
     )
     client = console.signed_in()
-    page = path_of(console, ref.id)
+    page = console.page_of(ref.id)
     assert ("Draft a reply" in client.get(page).text) is allowed
     asked = len(console.world.ai.questions())
     answer = post(client, f"{page}/draft")
@@ -182,7 +178,7 @@ def test_no_reply_control_where_replies_are_off(console: Site) -> None:
     client = console.signed_in()
     form = token(client, "/")
     console.configure(lambda d: d["organizations"]["northwind"]["replies"].update(enabled=False))
-    page = path_of(console, ref.id)
+    page = console.page_of(ref.id)
     assert "Reply to the customer" not in client.get(page).text
     for action in ("draft", "reply"):
         data = {"csrf": form, "text": "Hello", "key": "k" * 22}

@@ -15,12 +15,7 @@ from bridge.model import Choice, Field, Mode
 from bridge.settings.load import config_path, load
 from bridge.settings.model import ClientPolicy, Overwrite
 from bridge.settings.yamlfile import parse
-from tests.settings_world import ADAPTERS, MINIMAL, ORG, PROVIDERS, File
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> File:
-    return File(tmp_path)
+from tests.settings.world import ADAPTERS, MINIMAL, ORG, PROVIDERS, File
 
 
 def test_a_minimal_file_is_off_everywhere(file: File) -> None:

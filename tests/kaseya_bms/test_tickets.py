@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,14 +26,7 @@ from psa_adapters.kaseya_bms.wire import Record
 from psa_adapters.times import NO_OFFSET, moment
 from tests.contract.worlds_kaseya_bms import KaseyaBMSWorld, filed
 
-SAMPLES = Path(__file__).parent / "samples" / "kaseya_bms"
-
-
-@pytest.fixture
-def world() -> Iterator[KaseyaBMSWorld]:
-    built = KaseyaBMSWorld()
-    yield built
-    built.close()
+SAMPLES = Path(__file__).parent.parent / "samples" / "kaseya_bms"
 
 
 # --- reading ------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,15 +26,8 @@ from psa_adapters.kaseya_bms.answers import judge
 from psa_adapters.kaseya_bms.login import usable_seconds
 from tests.contract.worlds_kaseya_bms import KaseyaBMSWorld, filed
 
-SAMPLES = Path(__file__).parent / "samples" / "kaseya_bms"
+SAMPLES = Path(__file__).parent.parent / "samples" / "kaseya_bms"
 KEY = base64.b32encode(b"twenty bytes of a ke").decode()
-
-
-@pytest.fixture
-def world() -> Iterator[KaseyaBMSWorld]:
-    built = KaseyaBMSWorld()
-    yield built
-    built.close()
 
 
 # --- answers ------------------------------------------------------------------------------------------------

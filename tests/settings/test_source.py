@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.errors import ConfigError
 from bridge.settings.source import Source
-from tests.settings_world import ADAPTERS, MINIMAL, PROVIDERS, File
-
-TEXT = (
-    MINIMAL
-    + """\
-    ai:
-      enabled: true
-      provider: openai
-      api_key: env:OPERATORS_KEY
-      model: small
-    sentiment:
-      raise: {priority: {4: High, 5: Critical}}
-  beta:
-    name: Beta
-"""
-)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> File:
-    return File(tmp_path)
+from tests.settings.world import ADAPTERS, PROVIDERS, TEXT, File
 
 
 class Clock:

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import traceback
-from pathlib import Path
 
 import pytest
 
 from bridge.errors import ConfigError
-from tests.settings_world import MINIMAL, ORG, File
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> File:
-    return File(tmp_path)
-
+from tests.settings.world import MINIMAL, ORG, File
 
 PROVIDER_LIST = "openai, azure_openai, anthropic, openrouter, local"
 

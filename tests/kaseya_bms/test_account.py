@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
@@ -21,14 +20,6 @@ from psa_adapters.base import Runtime, WebhookRequest
 from psa_adapters.kaseya_bms import KaseyaBMS
 from psa_adapters.kaseya_bms.registration import describe_header, shape_of
 from tests.contract.worlds_kaseya_bms import KaseyaBMSWorld
-
-
-@pytest.fixture
-def world() -> Iterator[KaseyaBMSWorld]:
-    built = KaseyaBMSWorld()
-    yield built
-    built.close()
-
 
 # --- check, webhooks ------------------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,14 +25,6 @@ from bridge.simulator.datto import PracticeDatto
 from bridge.simulator.world import PracticeTicket
 from psa_adapters.datto import Datto, answers
 from tests.contract.worlds_datto import DattoWorld, filed, paths
-
-
-@pytest.fixture
-def world() -> Iterator[DattoWorld]:
-    built = DattoWorld()
-    yield built
-    built.close()
-
 
 # --- the zone -----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,13 +20,6 @@ from psa_adapters.datto import Datto, lists
 from psa_adapters.datto.times import sent
 from psa_adapters.times import moment
 from tests.contract.worlds_datto import DattoWorld, filed, paths
-
-
-@pytest.fixture
-def world() -> Iterator[DattoWorld]:
-    built = DattoWorld()
-    yield built
-    built.close()
 
 
 def owner(ticket: Ticket, adapter: Datto, name: str) -> Change:

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,16 +24,9 @@ from psa_adapters.kaseya_bms import KaseyaBMS, webhook
 from psa_adapters.kaseya_bms.webhook import Event
 from tests.contract.worlds_kaseya_bms import KaseyaBMSWorld
 
-SAMPLES = Path(__file__).parent / "samples" / "kaseya_bms"
+SAMPLES = Path(__file__).parent.parent / "samples" / "kaseya_bms"
 TOKEN = "t0ken-of-our-own"
 SECRET = "webhook-secret"
-
-
-@pytest.fixture
-def world() -> Iterator[KaseyaBMSWorld]:
-    built = KaseyaBMSWorld()
-    yield built
-    built.close()
 
 
 def sample(name: str) -> bytes:

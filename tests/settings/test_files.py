@@ -20,9 +20,9 @@ from bridge.settings.load import PSA
 from bridge.settings.schema import root_schema
 from bridge.settings.shape import AnyField, keys
 from psa_adapters import ADAPTERS
-from tests.settings_world import File, adapter
+from tests.settings.world import File, adapter
 
-CONFIG = Path(__file__).parent.parent / "config"
+CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLE = (CONFIG / "bridge.example.yaml").read_text("utf-8")
 UNCOMMENTED = re.sub(r"(?m)^( +)#(?! \S)", r"\1", EXAMPLE)
 PSAS: dict[str, type[PSA]] = dict(ADAPTERS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from bridge.errors import (
@@ -12,14 +10,6 @@ from bridge.errors import (
 )
 from bridge.simulator.datto import catalog
 from tests.contract.worlds_datto import DattoWorld, filed
-
-
-@pytest.fixture
-def world() -> Iterator[DattoWorld]:
-    built = DattoWorld()
-    yield built
-    built.close()
-
 
 # --- notes --------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,27 +11,7 @@ from hypothesis import strategies as st
 from bridge.errors import ConfigErrors
 from bridge.model import Field, Mode
 from bridge.settings.overrides import describe, merge, overridden, vault_reference, with_overrides
-from tests.settings_world import MINIMAL, File
-
-TEXT = (
-    MINIMAL
-    + """\
-    ai:
-      enabled: true
-      provider: openai
-      api_key: env:OPERATORS_KEY
-      model: small
-    sentiment:
-      raise: {priority: {4: High, 5: Critical}}
-  beta:
-    name: Beta
-"""
-)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> File:
-    return File(tmp_path)
+from tests.settings.world import MINIMAL, TEXT, File
 
 
 def refused(file: File, document: dict[str, Any], text: str = TEXT) -> list[str]:

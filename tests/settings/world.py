@@ -14,7 +14,7 @@ from bridge.fields import Secret, Text, Url
 from bridge.settings.load import PSA, load
 from bridge.settings.model import Settings
 
-__all__ = ["ADAPTERS", "MINIMAL", "ORG", "PROVIDERS", "File", "adapter"]
+__all__ = ["ADAPTERS", "MINIMAL", "ORG", "PROVIDERS", "TEXT", "File", "adapter"]
 
 
 class WebhookOptions(Schema):
@@ -51,6 +51,22 @@ organizations:
         company: 00123
         password: env:PASSWORD
 """
+
+TEXT = (
+    MINIMAL
+    + """\
+    ai:
+      enabled: true
+      provider: openai
+      api_key: env:OPERATORS_KEY
+      model: small
+    sentiment:
+      raise: {priority: {4: High, 5: Critical}}
+  beta:
+    name: Beta
+"""
+)
+"""Two organizations; the first has an AI of its own."""
 
 
 @dataclass

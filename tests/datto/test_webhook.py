@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,17 +23,10 @@ from psa_adapters.datto import webhook
 from tests.contract.worlds_datto import DattoWorld
 from tests.live import live, wait_for
 
-SAMPLES = Path(__file__).parent / "samples" / "datto"
+SAMPLES = Path(__file__).parent.parent / "samples" / "datto"
 SECRET = "bridge-secret-0123456789"
 ESCAPED = (SAMPLES / "ticket_created.json").read_bytes()
 URL = "https://bridge.example/webhooks/datto/practice"
-
-
-@pytest.fixture
-def world() -> Iterator[DattoWorld]:
-    built = DattoWorld()
-    yield built
-    built.close()
 
 
 def callout(body: bytes, signature: str | None = None, **query: str) -> WebhookRequest:
