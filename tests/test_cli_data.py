@@ -63,6 +63,8 @@ def test_a_clients_data_is_handed_out_and_erased_and_its_tickets_are_not_handled
     assert kinds.count("run") == kinds.count("suggestion") == 1
     [run] = [line for line in lines if line["type"] == "run"]
     assert run["client"] == jam.client
+    assert datetime.strptime(run["finished"], "%Y-%m-%d %H:%M:%S%z").timestamp() == int(jam.finished or 0)
+    assert not [value for line in lines for value in line.values() if isinstance(value, float) and value > 1e9]
     assert run["record"]["decisions"][0]["reason"] == reason
     client = exported(here, "--client", jam.client)
     assert {line["ticket"] for line in client if line["type"] == "run"} >= {jam.ticket}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -177,3 +178,26 @@ def test_what_is_kept_of_one_client_is_found_and_erased_and_no_more(store: Store
     assert erased is not None
     assert (other.reason, erased.reason) == ("broken battery", EMPTIED)
     assert not store.holdings.tickets(Whose("elsewhere", client="7"))
+
+
+def test_a_reader_who_keeps_what_was_erased_in_the_log_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.store.holdings.READERS_MAY_TAKE", 1)
+    store = Store.open(f"sqlite:///{tmp_path / 'bridge.db'}", now=lambda: NOW.timestamp())
+    fill(store, 2, NOW.timestamp())
+    reader = sa.create_engine(f"sqlite:///{tmp_path / 'bridge.db'}")
+
+    def is_kept() -> bool:
+        return any(b"broken battery" in path.read_bytes() for path in tmp_path.glob("bridge.db*"))
+
+    with reader.connect() as link:
+        link.exec_driver_sql("BEGIN")
+        link.exec_driver_sql("SELECT count(*) FROM runs").all()
+        assert store.holdings.erase(Whose("main", ticket="0"), len).copy_left
+        assert store.holdings.erase(Whose("main", ticket="1"), len).copy_left
+        assert is_kept()
+    reader.dispose()
+    assert not store.holdings.erase(Whose("main", ticket="1"), len).copy_left
+    assert not is_kept()
+    store.close()

@@ -10,8 +10,10 @@ from typing import Any
 import click
 
 from bridge.cli.frame import WHO, Frame, connections, pass_frame, unknown
-from bridge.cli.output import aside, progress, say
+from bridge.cli.output import aside, progress, say, when
 from bridge.store.holdings import Whose
+
+INSTANTS = frozenset({"at", "created", "updated", "finished", "closed"})
 
 
 def _whose(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -35,7 +37,7 @@ def _whose(command: Callable[..., Any]) -> Callable[..., Any]:
 def export(frame: Frame, connection: str, client: str, ticket: str) -> None:
     """Print all that is kept about a client, a ticket or a whole connection, as JSON lines.
 
-    Each line has a `type`: run (with decisions and plan), suggestion, verdict, reply, audit.
+    Each line has a `type`: run (with decisions and plan), suggestion, verdict, reply, audit. Times are UTC.
     """
     from bridge.store.audit import DATA_GIVEN
 
@@ -48,7 +50,8 @@ def export(frame: Frame, connection: str, client: str, ticket: str) -> None:
         count = 0
         for line in bridge.store.holdings.lines(whose):
             count += 1
-            click.echo(json.dumps(line, ensure_ascii=False, default=str))
+            told = {name: when(value) if name in INSTANTS and value else value for name, value in line.items()}
+            click.echo(json.dumps(told, ensure_ascii=False, default=str))
     aside(f"{count} lines")
 
 
@@ -85,6 +88,10 @@ def erase(frame: Frame, connection: str, client: str, ticket: str, yes: bool) ->
     say(f"erased: {counts}")
     if done.unfinished:
         aside(f"{done.unfinished} runs are not finished and were left; erase again when they are")
+    if done.copy_left:
+        aside(
+            "somebody was reading, so the database's -wal file still holds it for a while; erase again to clear it"
+        )
     aside("backups made before still hold it")
 
 

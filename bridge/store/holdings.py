@@ -17,6 +17,8 @@ from bridge.store.runs import emptied, read_run
 from bridge.store.tables import audit, replies, runs, suggestions, verdicts
 
 CHUNK = 200
+READERS_MAY_TAKE = 3000
+"""Milliseconds; meanwhile nobody else can write."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,17 @@ class Whose:
 
 @dataclass
 class Erased:
-    """What was erased; `unfinished` runs are still under way and were left alone."""
+    """What was erased; `unfinished` runs are still under way and were left alone.
+
+    `copy_left`: the database's log of recent pages could not be emptied, because somebody was reading.
+    """
 
     runs: int = 0
     suggestions: int = 0
     verdicts: int = 0
     replies: int = 0
     unfinished: int = 0
+    copy_left: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class Holdings:
         done = Erased()
         for tickets in _chunks(self.tickets(whose)):
             self._erase(whose, tickets, forget_jobs, done)
-        self._leave_no_copy()
+        done.copy_left = self._is_copy_left()
         return done
 
     def _erase(
@@ -102,11 +108,18 @@ class Holdings:
             done.replies += connection.execute(sa.delete(replies).where(_replies_of(whose, tickets))).rowcount
             done.runs += connection.execute(emptied(runs.c.id.in_(ids))).rowcount
 
-    def _leave_no_copy(self) -> None:
-        """Empty SQLite's log of recent pages, where the erased rows still stand; readers may put that off."""
-        if self.engine.dialect.name == "sqlite":
-            with self.engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    def _is_copy_left(self) -> bool:
+        """Empty SQLite's log of recent pages, where erased rows still stand; tell whether readers prevented it."""
+        if self.engine.dialect.name != "sqlite":
+            return False
+        with self.engine.connect() as connection:
+            before = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={READERS_MAY_TAKE}")
+            try:
+                busy, *_pages = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={before}")
+        return bool(busy)
 
 
 def _runs_of(whose: Whose, tickets: Collection[str]) -> sa.ColumnElement[bool]:
