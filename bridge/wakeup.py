@@ -14,22 +14,30 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+SPACING, LONG_SPACING = 0.02, 0.1
+"""Seconds between two looks at the queue: while little is under way, and while the process is busy anyway."""
+BUSY = 10
+"""Jobs under way in a busy process."""
+
 
 class Bell:
-    """Ends the sleep of one thread early, but not twice within `spacing` seconds. Times are seconds of `clock`."""
+    """Ends the sleep of one thread early, but not twice within `spacing` seconds, asked for each time.
+
+    Times are seconds of `clock`.
+    """
 
     def __init__(
         self,
         thread_name: str,
         *,
-        spacing: float = 0.02,
+        spacing: Callable[[], float] = lambda: SPACING,
         clock: Callable[[], float] = time.monotonic,
         hold: Callable[[Callable[[float], object]], None] = lambda _pause: None,
     ) -> None:
         """`hold` may keep the awakened thread back for a while; it is given how to pause."""
         self._thread_name, self._spacing, self._clock, self._hold = thread_name, spacing, clock, hold
         self._rung = threading.Event()
-        self._woke = clock() - spacing
+        self._woke = clock() - LONG_SPACING
 
     def ring(self) -> None:
         """End the sleep now, or let the next one not begin. Cheap; from any thread."""
@@ -48,7 +56,7 @@ class Bell:
                 return sleep(timeout)
             if self._rung.wait(timeout):
                 # Jobs come in bursts; after a short pause one look finds several of them.
-                sleep(max(0.0, self._woke + self._spacing - self._clock()))
+                sleep(max(0.0, self._woke + self._spacing() - self._clock()))
             self._hold(sleep)
             # Cleared before the queue is read, so that a job stored while it is read rings again.
             self._rung.clear()
@@ -120,6 +128,14 @@ class Load:
         finally:
             with self._lock:
                 self._running[organization] -= 1
+
+    def spacing(self) -> float:
+        """Return the seconds between two looks at the queue: in a busy process one look finds several jobs.
+
+        A look costs some twenty statements, so looking for each job by itself would cost more than doing it.
+        """
+        with self._lock:
+            return LONG_SPACING if self._running.total() >= BUSY else SPACING
 
     def was_full(self, organization: str, slots: int, per_organization: int) -> bool:
         """Tell whether there was no room for another job before the one that has just ended."""

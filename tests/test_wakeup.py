@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.store import Store
-from bridge.wakeup import Bell, Load, Rush
+from bridge.wakeup import BUSY, Bell, Load, Rush
 from bridge.workflow import Engine
 
 LONG = 60.0
@@ -49,7 +49,7 @@ def sleeper(name: str, event: threading.Event, seconds: float = LONG) -> Iterato
 
 
 def test_a_ring_ends_the_sleep_of_its_thread_and_of_no_other() -> None:
-    event, bell = threading.Event(), Bell("queue", spacing=0)
+    event, bell = threading.Event(), Bell("queue", spacing=lambda: 0.0)
     bell.hang([event])
     with sleeper("queue", event) as ours, sleeper("other", event) as other:
         bell.ring()
@@ -60,7 +60,7 @@ def test_a_ring_ends_the_sleep_of_its_thread_and_of_no_other() -> None:
 
 
 def test_a_ring_before_the_sleep_is_not_lost() -> None:
-    event, bell = threading.Event(), Bell("queue", spacing=0)
+    event, bell = threading.Event(), Bell("queue", spacing=lambda: 0.0)
     bell.hang([event])
     bell.ring()
     with sleeper("queue", event) as ours:
@@ -68,14 +68,14 @@ def test_a_ring_before_the_sleep_is_not_lost() -> None:
 
 
 def test_without_a_ring_the_thread_still_polls() -> None:
-    event, bell = threading.Event(), Bell("queue", spacing=0)
+    event, bell = threading.Event(), Bell("queue", spacing=lambda: 0.0)
     bell.hang([event])
     with sleeper("queue", event, seconds=0.01) as ours:
         assert ours.woken(3)
 
 
 def test_many_rings_at_once_are_one_look() -> None:
-    event, bell = threading.Event(), Bell("queue", spacing=0.2)
+    event, bell = threading.Event(), Bell("queue", spacing=lambda: 0.2)
     bell.hang([event])
     with sleeper("queue", event) as ours:
         bell.ring()
@@ -88,7 +88,7 @@ def test_many_rings_at_once_are_one_look() -> None:
 
 def test_an_awakened_thread_is_held_back_as_long_as_it_is_told() -> None:
     released, event = threading.Event(), threading.Event()
-    bell = Bell("queue", spacing=0, hold=lambda _pause: released.wait(10) and None)
+    bell = Bell("queue", spacing=lambda: 0.0, hold=lambda _pause: released.wait(10) and None)
     bell.hang([event])
     with sleeper("queue", event) as ours:
         bell.ring()
@@ -104,6 +104,17 @@ def test_load_knows_when_an_ending_job_makes_room() -> None:
         assert load.was_full("a", slots=9, per_organization=3)
         assert not load.was_full("a", slots=9, per_organization=4)
     assert not load.was_full("a", slots=2, per_organization=2)
+
+
+def test_a_busy_process_looks_at_the_queue_less_often() -> None:
+    load = Load()
+    with ExitStack() as stack:
+        for _ in range(BUSY - 1):
+            stack.enter_context(load.of("a"))
+        calm = load.spacing()
+        with load.of("b"):
+            assert load.spacing() > calm
+        assert load.spacing() == calm
 
 
 class Minute:

@@ -90,7 +90,7 @@ class Engine:
     _stopping: threading.Event = field(default_factory=threading.Event, init=False)
 
     def __post_init__(self) -> None:
-        self._bell = Bell(f"queue-worker-{TICKETS}", hold=self.rush.hold)
+        self._bell = Bell(f"queue-worker-{TICKETS}", spacing=self._load.spacing, hold=self.rush.hold)
         self.astray = Astray(lambda: self.jobs, lambda: check_room(self._engines[0]))
 
     @property
@@ -177,10 +177,9 @@ class Engine:
         DBOS.register_queue(
             TICKETS,
             worker_concurrency=self.slots,
-            # Counted per process where there are several: to count over all of them, they would have to queue
-            # for each other at every look, and each adds slots anyway.
-            partition_concurrency=self.per_organization if alone else None,
-            partition_worker_concurrency=None if alone else self.per_organization,
+            # Counted in each process: to count over all of them, they would have to queue for each other at every
+            # look, and each adds slots anyway.
+            partition_worker_concurrency=self.per_organization,
             polling_interval_sec=self.poll_seconds,
             on_conflict="always_update",
         )
