@@ -91,7 +91,8 @@ def report(desk: Desk, facts: Facts, *, modes: dict[Capability, str]) -> list[tu
     notes: list[tuple[str, str]] = []
     for part in parts:
         key = f"{facts.key}-{len(notes) + 1}" if notes else facts.key
-        text = _note(desk, facts, part, key)
+        derived = [change for change in facts.acted.derived if _teller(parts, facts, change) is part]
+        text = _note(desk, facts, part, key, derived)
         if text:
             notes.append((key, text))
     return notes
@@ -123,6 +124,13 @@ def _actions(facts: Facts, capabilities: set[Capability]) -> list[_Part]:
     return parts
 
 
+def _teller(parts: Sequence[_Part], facts: Facts, derived: Change) -> _Part:
+    """Return the one note that tells what the PSA changed itself: beside what was raised, else the first."""
+    holders = [part for part in parts if derived.field in part.fields]
+    raised = [part for part in holders if Capability.SENTIMENT in part.capabilities]
+    return next((part for part in raised if any(map(part.holds, facts.acted.plan.apply))), holders[0])
+
+
 def error_text(desk: Desk, facts: Facts, key: str, capabilities: Collection[Capability] | None = None) -> str:
     """Render the error note: what failed, in the reader's words, and what to do."""
     about = set(Capability) if capabilities is None else set(capabilities)
@@ -141,7 +149,7 @@ def error_text(desk: Desk, facts: Facts, key: str, capabilities: Collection[Capa
     )
 
 
-def _note(desk: Desk, facts: Facts, part: _Part, key: str) -> str:
+def _note(desk: Desk, facts: Facts, part: _Part, key: str, derived: Sequence[Change]) -> str:
     decisions = [decision for decision in facts.decided.decisions if decision.capability in part.capabilities]
     report_errors = desk.organization.ai.report_errors
     if not decisions:
@@ -152,7 +160,7 @@ def _note(desk: Desk, facts: Facts, part: _Part, key: str) -> str:
         "decisions": [_decision(desk, decision) for decision in decisions],
         "applied": _told(plan.apply, part),
         "suggested": suggested,
-        "derived": [_change(change) for change in facts.acted.derived if change.field in part.fields],
+        "derived": [_change(change) for change in derived],
         "left_alone": [_left(left) for left in _unique(plan.left_alone, part)],
         "refused": [_left(left) for left in facts.acted.refused if part.holds(left)],
         "problems": _told_problems(

@@ -6,6 +6,7 @@ import pytest
 
 from bridge.model import Field, Status
 from bridge.records import load_change
+from bridge.simulator.connectwise import PracticeConnectWise
 from bridge.simulator.drama import play, until, verdict
 from bridge.simulator.stories import TONES, Story
 from bridge.simulator.world import PracticeTicket
@@ -45,6 +46,25 @@ def test_separate_notes_tell_one_action_each(place: Place) -> None:
 
     _run, _before, after = place.handled(sounding())
     assert len(internal(after)) == 2
+
+
+@only("connectwise")
+@pytest.mark.parametrize("impact", [2, 4])
+def test_what_the_psa_changed_along_is_told_in_one_of_several_notes(place: Place, impact: int) -> None:
+    practice = place.live.psa
+    assert isinstance(practice, PracticeConnectWise)
+    practice.records.rules.derive_priority = True
+    try:
+        place.settings(
+            categorization={"mode": "apply"},
+            sentiment={"raise": {"priority": {}, "severity": {}, "impact": {4: "High"}}},
+            notes={"separate": True},
+        )
+        _run, _before, after = place.handled(sounding(2, 2, impact))
+        told = ["changed it itself with this update" in note for note in internal(after)]
+        assert told == [False, impact == 4]
+    finally:
+        practice.records.rules.derive_priority = False
 
 
 def test_suggestions_change_nothing_and_can_be_accepted_in_part(place: Place) -> None:
