@@ -134,6 +134,19 @@ def test_a_name_the_psa_does_not_know_is_said_and_the_rest_goes_through() -> Non
     assert stays(planned)["priority"].startswith("'Urgent!' is no priority")
 
 
+def test_a_name_counts_before_an_id_and_must_mean_one_value() -> None:
+    def target(word: str, *listed: Choice) -> tuple[str, str]:
+        found, trouble = raise_target(scoring(raise_={Field.PRIORITY: {4: word}}), Field.PRIORITY, 4, listed)
+        return (found.id if found else ""), trouble
+
+    numbered = Choice("4", "1"), Choice("3", "2"), Choice("1", "4")
+    assert target("1", *numbered) == ("4", "")
+    assert target("3", *numbered) == ("3", "")
+    twice = Choice("7", "High"), Choice("8", "high ")
+    assert target("High", *twice) == ("", "'High' means 2 different ones; configure the id")
+    assert target("8", *twice) == ("8", "")
+
+
 @pytest.mark.parametrize("present", [*PRIORITIES, None])
 def test_a_value_is_raised_or_kept_never_lowered(present: Choice | None) -> None:
     held = {} if present is None else {Field.PRIORITY: present}

@@ -52,8 +52,12 @@ def raise_target(
     if not reached:
         return None, f"no value is configured for {score}" if mapping else ""
     word = mapping[max(reached)]
-    found = next((choice for choice in choices if choice.answers_to(word)), None)
-    return found, "" if found else f"'{word}' is no {field_.value} this ticket can have"
+    meant = [choice for choice in choices if choice.answers_to(word)]
+    # Where one value's name is another's id, the name counts: it is what people see in the PSA.
+    named = [choice for choice in meant if choice.name.strip().casefold() == word.strip().casefold()] or meant
+    if len(named) > 1:
+        return None, f"'{word}' means {len(named)} different ones; configure the id"
+    return (named[0], "") if named else (None, f"'{word}' is no {field_.value} this ticket can have")
 
 
 def escalation_target(taxonomy: Taxonomy, field_: Field, word: str) -> tuple[Choice | None, str]:
