@@ -78,6 +78,21 @@ def test_the_compose_file_keeps_its_promises() -> None:
     assert len(names) == len(set(names))
 
 
+def test_no_log_of_a_proxy_holds_a_webhooks_query() -> None:
+    """Caddy writes errors to its own log and not to the site's: both need the filter."""
+    caddy = text("proxy", "Caddyfile")
+    logs = re.findall(r"^\tlog \{\n(.*?)^\t\}", caddy, re.MULTILINE | re.DOTALL)
+    assert len(logs) == caddy.count("log {") == 2
+    assert caddy.index("log {") < caddy.index("BRIDGE_HOST:"), "one of them is of the whole server"
+    for log in logs:
+        assert re.search(r'request>uri regexp \\\?\.\* ""', log)
+        assert "request>headers delete" in log
+    nginx = text("proxy", "nginx.conf")
+    for named in re.findall(r"log_format (.*?);", nginx, re.DOTALL):
+        assert not re.search(r"\$(request|request_uri|args|query_string|http_\w+)\b", named)
+    assert re.search(r"error_log \S+ crit;", nginx)
+
+
 def test_the_settings_that_the_files_speak_of_exist() -> None:
     known = set(ServerSchema().fields)
     for path in DEPLOY.rglob("*"):
