@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from bridge.model import Capability, Choice, Field, Finding, Level, Taxonomy, Ticket
@@ -9,6 +10,10 @@ from bridge.policy import RAISED_BY, escalation_target, fields_needed, raise_tar
 from bridge.settings.model import Organization, Sentiment
 from bridge.triage.act import value_lists
 from psa_adapters.base import PSAAdapter
+
+_WORD = re.compile(r"\W")
+_ENDED = frozenset({"closed", "complete", "completed", "resolved", "cancelled", "canceled", "done"})
+"""What statuses that end a ticket are usually called; not every PSA says which do."""
 
 
 def findings(organization: Organization, adapter: PSAAdapter, samples: Sequence[Ticket]) -> Iterator[Finding]:
@@ -85,6 +90,9 @@ def _escalation(field: Field, word: str, taxonomy: Taxonomy, scope: str) -> Find
     choice, trouble = escalation_target(taxonomy, field, word)
     if choice is None:
         return Finding(Level.FAILED, subject, f"{trouble} ({scope})")
+    if field is Field.STATUS and _WORD.sub("", choice.name.casefold()) in _ENDED:
+        detail = f"'{word}' is {choice.name}: an angry customer's ticket would be closed by it"
+        return Finding(Level.WARNING, subject, detail)
     if choice.hint:
         return Finding(Level.WARNING, subject, f"'{word}' is {choice.name}, which {choice.hint}")
     return Finding(Level.OK, subject, f"'{word}' is {choice.name}")

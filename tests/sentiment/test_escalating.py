@@ -12,6 +12,8 @@ from bridge.simulator.datto import PracticeDatto
 from bridge.simulator.halopsa import PracticeHaloPSA
 from tests.sentiment.world import FURIOUS, Place, changed, only, sounding, the_note
 
+CLOSED = {"connectwise": ">Closed", "datto": "Complete", "halopsa": "Closed", "kaseya_bms": "Closed"}
+
 # --- people ahead of us -------------------------------------------------------------------------------------
 
 
@@ -29,9 +31,8 @@ def test_what_a_person_set_meanwhile_stays(place: Place) -> None:
 
 
 def test_a_ticket_closed_meanwhile_is_not_touched(place: Place) -> None:
-    closed = {"connectwise": "Closed", "datto": "Complete", "halopsa": "Closed", "kaseya_bms": "Closed"}[place.psa]
     place.settings(sentiment={"escalate": {"status": place.words.status}})
-    done = {"owner": place.words.owner, "status": closed}
+    done = {"owner": place.words.owner, "status": CLOSED[place.psa]}
     _run, edited, after = place.meddled(sounding(5), done)
     assert changed(edited, after) == {}
 
@@ -154,6 +155,14 @@ def test_check_shows_every_score_that_can_act(place: Place) -> None:
     )
     assert f"4 sets nothing; 5 sets {words.critical}" in shown(**{"raise": {"priority": {5: words.critical}}})
     assert "so nothing is raised" in shown(act_on=["impact"], thresholds={"impact": 5})
+
+
+def test_check_warns_of_an_escalation_that_closes_the_ticket(place: Place) -> None:
+    place.settings(sentiment={"escalate": {"status": CLOSED[place.psa]}})
+    place.handled(sounding())
+    lines = [line.finding for line in Checkup(place.live.bridge).lines([place.live.connection])]
+    [found] = [finding for finding in lines if finding.subject == "escalate.status"]
+    assert (found.level, "close" in found.detail) == (Level.WARNING, True)
 
 
 @only("halopsa")
