@@ -27,6 +27,15 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 IN_CI = os.environ.get("CI", "").lower() == "true"
 AXE = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
+# Words of buttons that stand on two lines.
+BROKEN = """
+return [...document.querySelectorAll('button, .button')].flatMap(button => [...button.childNodes])
+  .filter(node => node.nodeType === Node.TEXT_NODE && /^\\S+$/.test(node.data.trim()))
+  .filter(node => { const range = new Range(); range.selectNodeContents(node);
+    return range.getClientRects().length > 1; })
+  .map(node => node.data.trim())
+"""
+
 
 @pytest.fixture(scope="session")
 def driver() -> Iterator[webdriver.Chrome]:
@@ -108,13 +117,14 @@ class Browser:
         return list(json.loads(answer["result"]["value"]))
 
     def troubles(self, *paths: str) -> dict[str, list[str]]:
-        """Open pages; return what is wrong with each: what axe finds, and whether it is wider than the window."""
+        """Open pages; return what is wrong with each: what axe finds, too wide a page, a button's broken word."""
         found = {}
         for path in paths:
             self.open(path)
             self.find("main")
             wide = self.driver.execute_script("return document.documentElement.scrollWidth")
             found[path] = self.violations() + ([f"{wide} wide"] if wide > self.width else [])
+            found[path] += [f"broken word: {word}" for word in self.driver.execute_script(BROKEN)]
         return {path: wrong for path, wrong in found.items() if wrong}
 
     def complaints(self) -> list[str]:

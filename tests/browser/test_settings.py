@@ -175,7 +175,9 @@ def test_the_first_ticket_appears_by_itself(browser: Browser) -> None:
 def test_every_page_is_accessible_fits_and_breaks_no_rule(browser: Browser, width: int, dark: bool) -> None:
     browser.look(width=width, dark=dark)
     browser.sign_in("olga")
-    browser.console.bridge.store.overrides.set("northwind", {"sentiment": {"mode": "shadow"}}, "adam")
+    second = {"provider": "local", "base_url": browser.console.world.ai.base_urls["local"], "model": "second"}
+    changed = {"sentiment": {"mode": "shadow"}, "ai": {"fallbacks": [second]}}
+    browser.console.bridge.store.overrides.set("northwind", changed, "adam")
     browser.console.bridge.source.reload()
     pages = [
         PAGE,
