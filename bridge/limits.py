@@ -18,7 +18,7 @@ from bridge.errors import TemporaryError
 RETRY_WITHIN = 20.0
 """A wait up to this many seconds is waited for in place; a longer one goes to the workflow."""
 FOR_PEOPLE = 0.1
-"""The part of a budget of calls in a time that is left to processes which only answer people and webhooks."""
+"""The part of a limit that is left to processes which only answer people and webhooks."""
 
 Places = Callable[[str, int], AbstractContextManager[None]]
 """Holds one of an account's so many places among all processes; waits for it."""
@@ -57,14 +57,20 @@ class Standing:
         self._gates = WeakValueDictionary[tuple[str, str], Gate]()
         self._lock = threading.Lock()
 
-    @property
-    def crowd(self) -> int:
-        """All processes that may call."""
-        return self.processes + self.webs
-
     def share(self, whole: int) -> int:
         """Return this process's part of a number of calls at once, at least one."""
-        return max(1, whole // self.crowd)
+        for_work, for_people = self._parts(whole)
+        return for_work if self.works else max(1, for_people // max(1, self.webs))
+
+    def takes_turns(self, whole: int) -> bool:
+        """Tell whether all parts together, at least one each, are more than there is."""
+        for_work, for_people = self._parts(whole)
+        return self.processes * for_work + for_people > whole
+
+    def _parts(self, whole: int) -> tuple[int, int]:
+        """Return what each process that works may have of `whole`, and what all that only answer may have."""
+        for_people = max(self.webs, int(whole * FOR_PEOPLE)) if self.webs else 0
+        return max(1, (whole - for_people) // self.processes), for_people
 
     def portion(self, whole: float) -> float:
         """Return this process's part of a number of calls in a time."""
@@ -126,7 +132,7 @@ class Gate:
             self._inside += 1
         try:
             places = self._standing.places
-            if places is None or not self._account or self._standing.crowd <= self._whole:
+            if places is None or not self._account or not self._standing.takes_turns(self._whole):
                 yield
             else:
                 with places(self._account, self._whole):

@@ -193,7 +193,12 @@ def test_a_process_that_only_answers_is_counted_and_leaves_the_work_nearly_all_o
     for standing in (worker, web):
         standing.count(3, 1)
 
-    assert [worker.share(whole) for whole in (2, 4, 40)] == [1, 1, 10]
+    assert [worker.share(whole) for whole in (2, 4, 40)] == [1, 1, 12]
+    assert [web.share(whole) for whole in (2, 4, 40)] == [1, 1, 4]
+    assert [worker.takes_turns(whole) for whole in (2, 3, 4, 40)] == [True, True, False, False]
+    worker.count(2, 1)
+    assert [worker.share(whole) for whole in (4, 8, 40)] == [1, 3, 18]
+    worker.count(3, 1)
     assert 3 * worker.portion(1000) + web.portion(1000) == pytest.approx(1000)
     assert worker.portion(1000) == pytest.approx(300)
 
@@ -222,9 +227,9 @@ def test_a_web_process_counts_the_workers_and_itself(postgres: Postgres, tmp_pat
         roster.enter(name, name, 60.0)
     try:
         web.start()
-        until(lambda: STANDING.crowd == 4, 10)
+        until(lambda: (STANDING.processes, STANDING.webs) == (3, 1), 10)
 
         assert (STANDING.works, STANDING.places is not None) == (False, True)
     finally:
         web.stop()
-    assert (STANDING.crowd, STANDING.places) == (1, None)
+    assert (STANDING.processes, STANDING.webs, STANDING.places) == (1, 0, None)

@@ -162,7 +162,12 @@ def _is_locked(error: BaseException) -> bool:
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
     """Insert a row in the caller's transaction unless its key is taken; tell whether it was inserted."""
-    return connection.scalar(_insert_new(connection.dialect.name, table), dict(row)) is not None
+    computed = {name: value for name, value in row.items() if isinstance(value, sa.ClauseElement)}
+    statement = _insert_new(connection.dialect.name, table)
+    if computed:
+        statement = statement.values(computed)
+    given = {name: value for name, value in row.items() if name not in computed}
+    return connection.scalar(statement, given) is not None
 
 
 @cache
