@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 LOOK_BACK = (timedelta(days=3), timedelta(days=60))
 """How far back tickets are looked for, to read the lists of their boards, queues or types."""
 
-LOOKED_AT = 20
-"""So many tickets at most are read for that."""
+LISTED, LOOKED_AT = 200, 20
+"""So many tickets at most are listed for that, and so many of these read."""
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,9 @@ class Checkup:
             return
         for back in LOOK_BACK:
             samples: dict[str, Ticket] = {}
-            for ref in islice(adapter.list_created(self.bridge.clock.now() - back), LOOKED_AT):
+            refs = list(islice(adapter.list_created(self.bridge.clock.now() - back), LISTED))
+            # Spread over all of them, the newest included: boards that are busy do not hide the others.
+            for ref in refs[:: -max(1, -(-len(refs) // LOOKED_AT))][::-1]:
                 ticket = adapter.get_ticket(ref, text=False)
                 if wants_scope(connection.when, ticket.scope):
                     samples.setdefault(ticket.scope.id if ticket.scope else "", ticket)

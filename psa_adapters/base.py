@@ -93,8 +93,8 @@ class PSAAdapter(Protocol):
     ) -> Taxonomy:
         """Return the legal, active paths in the ticket's scope, and the value lists of `fields`.
 
-        Cached; `fresh` reads again. A field this PSA cannot hold is absent from `choices`. Without `categories` none
-        are returned, and an account that may not read them has the value lists all the same.
+        Cached; `fresh` reads again. A field this PSA cannot hold is absent from `choices`. Without `categories`
+        none are returned, and an account that may not read them has the value lists all the same.
         """
 
     def get_conversation(self, ticket: Ticket) -> tuple[Message, ...]:
