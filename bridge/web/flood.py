@@ -17,7 +17,7 @@ from bridge.web.ratelimit import SourceLimit
 PER_MINUTE = 6000
 """Half of it at once; a page with all its files is six requests. `REQUESTS_PER_MINUTE` of the application."""
 FREE = frozenset({"webhooks.receive", "health.healthz"})
-COSTS = {"health.readyz": 10, "health.metrics": 10}
+COSTS = {"health.readyz": 4, "health.metrics": 4}
 """Open to everybody, and more work than a page."""
 
 
