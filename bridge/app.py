@@ -81,6 +81,8 @@ class Bridge:
         run_jobs: bool = True,
     ) -> None:
         self.clock = clock or Clock()
+        self.grace = 10.0
+        """Seconds that jobs under way have to end when the bridge stops."""
         self.metrics = Metrics()
         # The file names the database, and the database holds the console's overrides of the file.
         database = load(config, adapters=ADAPTERS, providers=PROVIDERS).database
@@ -156,7 +158,7 @@ class Bridge:
         if self.exchange is not None:
             self.exchange.stop()
             self.exchange = None
-        self.engine.stop()
+        self.engine.stop(seconds=self.grace)
         self.store.close()
 
     def _count(self) -> None:

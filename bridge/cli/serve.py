@@ -71,36 +71,57 @@ def serve(
     Logs go to stderr, one line per event. With SQLite one process may serve a database; with PostgreSQL
     `server.workers` processes work beside the web server, and `psa-bridge worker` adds further machines.
     """
+    over = threading.Event()
     with frame.bridge(service=True, log_json=log_json, log_level=log_level.upper()) as bridge:
-        bridge.engine.executor = name
-        bridge.engine.presumed_dead = presumed_dead
-        workers = bridge.settings.server.workers
-        if workers == 1:
-            _serve(bridge, lambda: end_within(stop_within))
-            return
-        from bridge.workflow import default_executor
+        _run(frame, bridge, over, log_json, log_level, name, presumed_dead, stop_within)
+    over.set()
 
-        bridge.engine.run_jobs = False
-        # Workers end before they would be killed, and those before this process ends itself.
-        options = ["--log-level", log_level, "--presumed-dead", str(presumed_dead)]
-        options += ["--stop-within", str(stop_within * 0.6)]
-        options += ["--log-json"] if log_json else []
-        names = [f"{name or default_executor()}-{number}" for number in range(1, workers + 1)]
-        commands = [worker_command(str(frame.path), one, *options) for one in names]
-        fleet = Fleet(commands, end_within=stop_within * 0.7)
 
-        def end() -> None:
-            end_within(stop_within)
-            fleet.ask()
+def _run(
+    frame: Frame,
+    bridge: Bridge,
+    over: threading.Event,
+    log_json: bool,
+    log_level: str,
+    name: str,
+    presumed_dead: float,
+    stop_within: float,
+) -> None:
+    bridge.engine.executor = name
+    bridge.engine.presumed_dead = presumed_dead
+    bridge.grace = _grace(stop_within)
+    workers = bridge.settings.server.workers
+    if workers == 1:
+        _serve(bridge, lambda: end_within(stop_within, over))
+        return
+    from bridge.workflow import default_executor
 
-        fleet.start()
-        try:
-            with until_signalled(end) as stopped:
-                ready = _wait_for_workers(bridge, stopped)
-            if ready:
-                _serve(bridge, end)
-        finally:
-            fleet.stop()
+    bridge.engine.run_jobs = False
+    # Workers end before they would be killed, and those before this process ends itself.
+    options = ["--log-level", log_level, "--presumed-dead", str(presumed_dead)]
+    options += ["--stop-within", str(stop_within * 0.6)]
+    options += ["--log-json"] if log_json else []
+    names = [f"{name or default_executor()}-{number}" for number in range(1, workers + 1)]
+    commands = [worker_command(str(frame.path), one, *options) for one in names]
+    fleet = Fleet(commands, end_within=stop_within * 0.7)
+
+    def end() -> None:
+        end_within(stop_within, over)
+        fleet.ask()
+
+    fleet.start()
+    try:
+        with until_signalled(end) as stopped:
+            ready = _wait_for_workers(bridge, stopped)
+        if ready:
+            _serve(bridge, end)
+    finally:
+        fleet.stop()
+
+
+def _grace(stop_within: float) -> float:
+    """Return the part of the time for the end that jobs under way have; the rest is for parting in order."""
+    return min(10.0, stop_within / 3)
 
 
 def _wait_for_workers(bridge: Bridge, stopped: threading.Event) -> bool:
@@ -201,6 +222,7 @@ def worker(
     """Run workers without the web server, on a further machine, until SIGTERM or Ctrl-C. Needs PostgreSQL."""
     from bridge.store.engine import is_sqlite
 
+    over = threading.Event()
     with frame.bridge(service=True, log_json=log_json, log_level=log_level.upper()) as bridge:
         if is_sqlite(bridge.settings.database):
             raise ConfigError(
@@ -209,6 +231,7 @@ def worker(
             )
         bridge.engine.executor = name
         bridge.engine.presumed_dead = presumed_dead
+        bridge.grace = _grace(stop_within)
         superseded = threading.Event()
         with until_signalled() as stopped:
 
@@ -222,7 +245,8 @@ def worker(
             bridge.start()
             logger.info("working; Ctrl-C or SIGTERM stops")
             stopped.wait()
-            end_within(stop_within)
+            end_within(stop_within, over)
         if superseded.is_set():
             raise SUPERSEDED
         logger.info("stopping: running steps are finished, the rest resumes elsewhere or at the next start")
+    over.set()

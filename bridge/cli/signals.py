@@ -13,6 +13,7 @@ from types import FrameType
 
 logger = logging.getLogger(__name__)
 
+LAST_MOMENT = 1.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -38,14 +39,17 @@ def until_signalled(then: Callable[[], None] | None = None) -> Iterator[threadin
             signal.signal(number, before[number])
 
 
-def end_within(seconds: float) -> None:
-    """End the process after so many seconds, unless it has ended in order by then.
+def end_within(seconds: float, over: threading.Event) -> None:
+    """End the process after so many seconds, or soon after `over` is set: all is done in order then.
 
-    Threads that a database keeps waiting cannot be ended; what they do is carried on as after a crash.
+    Threads that a database keeps waiting cannot be ended, and the interpreter would wait for them; what they do is
+    carried on as after a crash.
     """
 
     def end() -> None:
-        time.sleep(seconds)
+        if over.wait(seconds):
+            time.sleep(LAST_MOMENT)
+            os._exit(0)
         logger.error("the service did not end in order within %.0f s; it ends now, and its work resumes", seconds)
         os._exit(1)
 

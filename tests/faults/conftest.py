@@ -22,8 +22,22 @@ def world() -> Iterator[PracticeWorld]:
 
 
 @pytest.fixture
-def served(world: PracticeWorld, tmp_path: Path, database: str) -> Iterator[Served]:
-    """The server on each database; on PostgreSQL with two worker processes beside it."""
+def workers(database: str) -> int:
+    """How many processes work: one on SQLite; on PostgreSQL two, beside the server."""
+    return 1 if database.startswith("sqlite:") else 2
+
+
+@pytest.fixture
+def stop_within() -> float:
+    """How many seconds the server has to end."""
+    return 8.0
+
+
+@pytest.fixture
+def served(
+    world: PracticeWorld, tmp_path: Path, database: str, workers: int, stop_within: float
+) -> Iterator[Served]:
+    """The server on each database."""
     url = f"http://127.0.0.1:{free_port()}"
     config = tmp_path / "bridge.yaml"
     document = json.loads(
@@ -31,9 +45,9 @@ def served(world: PracticeWorld, tmp_path: Path, database: str) -> Iterator[Serv
             database=database, listen=url.removeprefix("http://"), public_url=url, ai={"timeout_seconds": 3}
         )
     )
-    document["server"]["workers"] = 1 if database.startswith("sqlite:") else 2
+    document["server"]["workers"] = workers
     config.write_text(json.dumps(document, indent=2))
-    server = Served(config, url, world.secrets(), "--stop-within", "8")
+    server = Served(config, url, world.secrets(), "--stop-within", str(stop_within))
     server.start()
     world.subscribe(url)
     yield server

@@ -87,6 +87,27 @@ def test_a_database_that_stands_still_takes_neither_the_health_checks_nor_the_en
     burst.judge()
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("workers", "stop_within"), [(1, 6.0)])
+def test_sigterm_while_the_database_is_down_ends_in_order_and_the_next_start_finishes_the_work(
+    world: PracticeWorld, served: Served, burst: Burst, server: Postgres
+) -> None:
+    world.ai.latency = 1.0
+    burst.file(2, psas=["halopsa"])
+    until(lambda: list(burst.statuses().values()) == ["pending"] * 2 and world.ai.server.in_flight > 0, 20)
+    server.crash()
+
+    began = time.monotonic()
+    status = served.stop()
+    ended = time.monotonic() - began
+    world.ai.latency = 0.0
+    server.start()
+    served.start()
+
+    assert (status, ended < 6) == (0, True), (status, ended, served.tail())
+    burst.judge()
+
+
 def asked(url: str) -> int:
     try:
         return requests.get(url, timeout=5).status_code
