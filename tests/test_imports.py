@@ -185,7 +185,8 @@ LAYERS = {
     "bridge.presence": ("bridge.errors", "bridge.limits", "bridge.store.engine", "bridge.store.executors"),
     "bridge.workflow": (
         "bridge.clocks", "bridge.errors", "bridge.limits", "bridge.logcontext", "bridge.presence",
-        "bridge.store.calls", "bridge.store.engine", "bridge.store.executors", "bridge.store.places", "bridge.store.small", "bridge.ticker", "bridge.wakeup",
+        "bridge.store.calls", "bridge.store.engine", "bridge.store.executors", "bridge.store.places",
+        "bridge.store.small", "bridge.ticker", "bridge.wakeup",
     ),
     "bridge.simulator": ("bridge.simulator",),
 }  # fmt: skip
