@@ -70,10 +70,18 @@ class Intake:
         # Until the ticket is known, lines of the log are found by their connection.
         with during(connection_id):
             if self.storing.stalled():
-                logger.error("%s: webhook could not be stored: the database does not answer", connection_id)
-                return _busy(self.busy_status(psa))
+                return self.kept_out(psa, connection_id, "the database does not answer")
             with self.rush():
                 return self._received(psa, connection_id, request)
+
+    def kept_out(self, psa: str, connection_id: str, why: str) -> Answer:
+        """Refuse a webhook before anything is asked of the database; it counts without its connection.
+
+        Whether there is such a connection is not known yet.
+        """
+        self.arrived(psa, "", "busy")
+        logger.error("%s: webhook could not be stored: %s", connection_id, why)
+        return _busy(self.busy_status(psa))
 
     def _received(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
         answer = self._receive(psa, connection_id, request)

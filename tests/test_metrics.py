@@ -18,6 +18,7 @@ from bridge import __version__
 from bridge.ai.breaker import BreakerState, State
 from bridge.metrics import Metrics
 from bridge.model import Status, TicketRef
+from bridge.storing import Doorway
 from tests.console_world import Site, site
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
@@ -149,3 +150,19 @@ def test_the_time_to_an_answer_is_measured(here: Site) -> None:
     told = samples(here)
     assert told['psa_bridge_webhook_seconds_count{psa="connectwise"}'] == 1
     assert told['psa_bridge_webhook_seconds_count{psa="unknown"}'] == 1
+
+
+@pytest.mark.parametrize("stalled", [False, True], ids=["at the door", "inside"])
+def test_a_webhook_refused_before_the_database_is_asked_counts_as_one_that_arrived(
+    here: Site, stalled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storing = here.bridge.intake.storing
+    if stalled:
+        monkeypatch.setattr(storing, "stalled", lambda: True)
+    else:
+        monkeypatch.setattr(storing, "doorway", Doorway(0, 0.0))
+    answer = here.client().post(f"/webhooks/connectwise/{here.connection()}", json={})
+    assert (answer.status_code, answer.get_json()["status"]) == (429, "busy")
+    assert answer.headers["Retry-After"] == "5"
+    arrived = {name: count for name, count in samples(here).items() if "psa_bridge_webhooks_total" in name}
+    assert arrived == {'psa_bridge_webhooks_total{connection="",psa="connectwise",status="busy"}': 1}

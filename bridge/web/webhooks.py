@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-
 from flask import Blueprint, Response, current_app, jsonify, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from bridge.app import ADAPTERS
-from bridge.intake import MAX_BODY
+from bridge.intake import MAX_BODY, Answer
 from bridge.web.current import the_bridge
 from bridge.web.ratelimit import SourceLimit
 from psa_adapters.base import WebhookRequest
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
-logger = logging.getLogger(__name__)
-
-RETRY_AFTER = 5
 NOT_GENUINE = frozenset({400, 401, 404, 413})
 
 
@@ -34,7 +29,10 @@ def receive(psa: str, connection: str) -> Response:
         return refused
     began = bridge.clock.monotonic()
     with bridge.intake.storing.doorway.entered() as entered:
-        response = _received(psa, connection) if entered else _busy(psa, connection)
+        if entered:
+            response = _received(psa, connection)
+        else:
+            response = _told(bridge.intake.kept_out(psa, connection, "those before it are kept waiting"))
     if response.status_code in NOT_GENUINE:
         limit.charge(source)
     bridge.metrics.acknowledged.labels(psa if psa in ADAPTERS else "unknown").observe(
@@ -51,21 +49,17 @@ def _received(psa: str, connection: str) -> Response:
     if body is None or len(body) > MAX_BODY:
         return _answer(413, {"status": "too large"})
     headers = {name.lower(): value for name, value in request.headers}
-    answer = the_bridge().intake.receive(
-        psa, connection, WebhookRequest(headers, request.args.to_dict(flat=True), body)
+    return _told(
+        the_bridge().intake.receive(
+            psa, connection, WebhookRequest(headers, request.args.to_dict(flat=True), body)
+        )
     )
+
+
+def _told(answer: Answer) -> Response:
     response = _answer(answer.status, answer.body)
     if answer.retry_after:
         response.headers["Retry-After"] = str(answer.retry_after)
-    return response
-
-
-def _busy(psa: str, connection: str) -> Response:
-    intake = the_bridge().intake
-    intake.arrived(psa, "", "busy")
-    logger.error("%s: webhook could not be stored: those before it are kept waiting", connection)
-    response = _answer(intake.busy_status(psa), {"status": "busy", "reason": "could not be stored; send it again"})
-    response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
 
 
