@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bridge.cli.frame import who
 from bridge.errors import TemporaryError
 from bridge.secrets import generate_key
 from bridge.store import Store
@@ -18,6 +21,7 @@ from tests.console_world import Site, post, site
 from tests.practice import Practice, practice
 
 PASSWORD = "correct horse battery\n"
+WHO = f"psa-bridge ({pwd.getpwuid(os.getuid()).pw_name})"
 
 
 @pytest.fixture
@@ -48,11 +52,11 @@ def test_every_change_of_a_user_is_recorded(here: Practice) -> None:
     here.ok("users", "remove", "dana")
     assert here.run("users", "remove", "dana").exit_code == 1
     assert recorded(here) == [
-        ("psa-bridge", "user.add", "dana", {"role": "admin", "organizations": [organization]}),
-        ("psa-bridge", "user.change", "dana", {"role": "technician"}),
-        ("psa-bridge", "user.change", "dana", {"organizations": []}),
-        ("psa-bridge", "user.change", "dana", {"changed": ["password"]}),
-        ("psa-bridge", "user.remove", "dana", {"role": "technician"}),
+        (WHO, "user.add", "dana", {"role": "admin", "organizations": [organization]}),
+        (WHO, "user.change", "dana", {"role": "technician"}),
+        (WHO, "user.change", "dana", {"organizations": []}),
+        (WHO, "user.change", "dana", {"changed": ["password"]}),
+        (WHO, "user.remove", "dana", {"role": "technician"}),
     ]
 
 
@@ -63,9 +67,9 @@ def test_every_change_of_the_vault_is_recorded_without_the_secret(here: Practice
     assert here.run("secrets", "remove", "openai").exit_code == 1
     found = recorded(here)
     assert found == [
-        ("psa-bridge", "vault.set", "vault:openai", {}),
-        ("psa-bridge", "vault.rotate", "vault", {"secrets": 1}),
-        ("psa-bridge", "vault.remove", "vault:openai", {}),
+        (WHO, "vault.set", "vault:openai", {}),
+        (WHO, "vault.rotate", "vault", {"secrets": 1}),
+        (WHO, "vault.remove", "vault:openai", {}),
     ]
     assert "abcd" not in str(found)
 
@@ -75,9 +79,9 @@ def test_what_is_registered_at_the_psa_is_recorded(here: Practice) -> None:
     here.ok("webhooks", "remove", here.connection)
     here.ok("webhooks", "remove", here.connection)
     (first, second) = recorded(here)
-    assert first[:3] == ("psa-bridge", "connection.webhook", here.connection)
+    assert first[:3] == (WHO, "connection.webhook", here.connection)
     assert first[3]["organization"] == second[3]["organization"] != ""
-    assert second[:3] == ("psa-bridge", "connection.webhook_removed", here.connection)
+    assert second[:3] == (WHO, "connection.webhook_removed", here.connection)
 
 
 @pytest.fixture
@@ -114,3 +118,21 @@ def test_a_reply_to_a_customer_is_recorded_without_its_text(
     assert {detail["organization"] for *_rest, detail in found} == {"northwind"}
     assert "zebrawood" not in str(found)
     assert "Reply sent" in console.signed_in("adam").get("/audit").text
+
+
+def test_a_command_of_an_account_without_a_name_is_recorded_all_the_same(
+    here: Practice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+    monkeypatch.setenv("USER", "somebody-else")
+    here.ok("secrets", "set", "openai", stdin="sk-0123456789abcd\n")
+    assert [one for one, *_ in recorded(here)] == ["psa-bridge"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("dana", "psa-bridge (dana)"), ("", "psa-bridge"), ("a\x1b[2J", "psa-bridge")]
+)
+def test_windows_names_the_user_in_its_environment(monkeypatch: pytest.MonkeyPatch, name: str, told: str) -> None:
+    monkeypatch.setitem(sys.modules, "pwd", None)
+    monkeypatch.setenv("USERNAME", name)
+    assert who() == told

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bridge.cli.frame import WHO, Frame, connections, pass_frame, unknown
+from bridge.cli.frame import Frame, connections, pass_frame, unknown, who
 from bridge.cli.output import aside, progress, say, when
 from bridge.store.holdings import Whose
 
@@ -46,7 +46,7 @@ def export(frame: Frame, connection: str, client: str, ticket: str) -> None:
     whose = Whose(connection, client, ticket)
     with frame.bridge() as bridge:
         _known(connection, connections(bridge), bool(bridge.store.holdings.tickets(whose)))
-        bridge.store.audit.add(WHO, DATA_GIVEN, connection, {"client": client, "ticket": ticket})
+        bridge.store.audit.add(who(), DATA_GIVEN, connection, {"client": client, "ticket": ticket})
         count = 0
         for line in bridge.store.holdings.lines(whose):
             count += 1
@@ -83,7 +83,7 @@ def erase(frame: Frame, connection: str, client: str, ticket: str, yes: bool) ->
         with progress("erasing"):
             done = store.holdings.erase(whose, engine.jobs.forget_runs)
         detail = {"client": client, "ticket": ticket, **vars(done)}
-        store.audit.add(WHO, DATA_ERASED, connection, detail)
+        store.audit.add(who(), DATA_ERASED, connection, detail)
     counts = ", ".join(f"{getattr(done, kind)} {kind}" for kind in ("runs", "suggestions", "verdicts", "replies"))
     say(f"erased: {counts}")
     if done.unfinished:

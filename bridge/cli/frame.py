@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +20,24 @@ if TYPE_CHECKING:
     from bridge.settings.model import Connection, Organization, Settings
     from psa_adapters.base import PSAAdapter
 
-WHO = "psa-bridge"
-"""How the audit log names the command line; whoever runs it owns the machine."""
+
+def who() -> str:
+    """Name whoever runs a command, for the audit log: `psa-bridge (root)`; no name where the system has none.
+
+    Whoever runs commands owns the machine, so the name helps to remember and proves nothing. The environment is
+    asked on Windows only: elsewhere it is easily another user's, as after `su`.
+    """
+    try:
+        from pwd import getpwuid
+    except ImportError:
+        name = os.environ.get("USERNAME", "")
+    else:
+        try:
+            name = getpwuid(os.getuid()).pw_name
+        except KeyError:
+            # A container may run under a number that nobody has.
+            name = ""
+    return f"psa-bridge ({name[:100]})" if name and name.isprintable() else "psa-bridge"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.cli.frame import WHO, Frame, pass_frame
+from bridge.cli.frame import Frame, pass_frame, who
 from bridge.cli.output import as_json, aside, fail, print_json, say, table
 from bridge.errors import BridgeError, NotFound
 
@@ -39,7 +39,7 @@ def set_(frame: Frame, name: str) -> None:
             vault.set(name, asked_for("Secret"))
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-        bridge.store.audit.add(WHO, VAULT_SET, f"vault:{name}")
+        bridge.store.audit.add(who(), VAULT_SET, f"vault:{name}")
         say(f"vault:{name} is set ({vault.shown(name)})")
 
 
@@ -76,7 +76,7 @@ def remove(frame: Frame, name: str) -> None:
     with frame.bridge() as bridge:
         if not _vault(bridge).delete(name):
             raise NotFound("vault", f'there is no secret "{name}"; `psa-bridge secrets list` shows them')
-        bridge.store.audit.add(WHO, VAULT_REMOVED, f"vault:{name}")
+        bridge.store.audit.add(who(), VAULT_REMOVED, f"vault:{name}")
     say(f"vault:{name} is removed")
 
 
@@ -91,7 +91,7 @@ def rotate(frame: Frame) -> None:
 
     with frame.bridge() as bridge:
         count = _vault(bridge).rotate()
-        bridge.store.audit.add(WHO, VAULT_ROTATED, "vault", {"secrets": count})
+        bridge.store.audit.add(who(), VAULT_ROTATED, "vault", {"secrets": count})
     say(f"{count} {'secret is' if count == 1 else 'secrets are'} encrypted with the first key of BRIDGE_KEY")
 
 

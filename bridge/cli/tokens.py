@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridge.cli.frame import Frame, pass_frame, unknown
+from bridge.cli.frame import Frame, pass_frame, unknown, who
 from bridge.cli.output import as_json, aside, print_json, say, table, when
 from bridge.errors import NotFound, PermanentError
 from bridge.scopes import SCOPES
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from bridge.store.tokens import Token
 
 DAY = 86_400
-WHO = "psa-bridge tokens"
-"""How the audit log names this command; whoever runs it owns the machine."""
 
 
 @click.group()
@@ -64,7 +62,7 @@ def add(
         wanted = [scope for scope in SCOPES if scope in scopes]
         token, text = bridge.store.tokens.add(name, wanted, organization=organization, expires=expires)
         detail = {"id": token.id, "scopes": wanted, "organization": organization, "days": days}
-        bridge.store.audit.add(WHO, ACCESS_GIVEN, name, detail)
+        bridge.store.audit.add(who(), ACCESS_GIVEN, name, detail)
     if json_:
         print_json({**_row(token, "holds"), "token": text})
         return
@@ -113,7 +111,7 @@ def revoke(frame: Frame, name: str) -> None:
         token = bridge.store.tokens.named(name.strip())
         if token is None or not bridge.store.tokens.revoke(token.id):
             raise NotFound("tokens", f'there is no token "{name}" to revoke; `psa-bridge tokens list` shows them')
-        bridge.store.audit.add(WHO, ACCESS_ENDED, token.name, {"id": token.id})
+        bridge.store.audit.add(who(), ACCESS_ENDED, token.name, {"id": token.id})
     say(f"{token.name} is revoked")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.cli.frame import WHO, Frame, pass_frame, unknown
+from bridge.cli.frame import Frame, pass_frame, unknown, who
 from bridge.cli.output import as_json, print_json, say, table, when
 from bridge.cli.secrets import asked_for
 from bridge.errors import NotFound, PermanentError
@@ -53,7 +53,7 @@ def add(frame: Frame, name: str, role: str, organizations: tuple[str, ...]) -> N
             )
         limits = _limits(bridge, role, organizations)
         bridge.store.users.put(name, role, _new_password(), limits)
-        bridge.store.audit.add(WHO, USER_ADDED, name, {"role": role, "organizations": [*limits]})
+        bridge.store.audit.add(who(), USER_ADDED, name, {"role": role, "organizations": [*limits]})
     say(f"{name} is added as {role}{_for(limits)}")
 
 
@@ -103,7 +103,7 @@ def remove(frame: Frame, name: str) -> None:
         user = _user(bridge, name)
         if not bridge.store.users.remove(user.name):
             raise NotFound("users", f'"{name}" has just been removed by somebody else')
-        bridge.store.audit.add(WHO, USER_REMOVED, user.name, {"role": user.role})
+        bridge.store.audit.add(who(), USER_REMOVED, user.name, {"role": user.role})
     say(f"{name} is removed")
 
 
@@ -117,7 +117,7 @@ def password(frame: Frame, name: str) -> None:
     with frame.bridge() as bridge:
         user = _own(_user(bridge, name))
         bridge.store.users.put(user.name, user.role, _new_password())
-        bridge.store.audit.add(WHO, USER_CHANGED, user.name, {"changed": ["password"]})
+        bridge.store.audit.add(who(), USER_CHANGED, user.name, {"changed": ["password"]})
     say(f"the password of {name} is changed, and their sessions are ended")
 
 
@@ -137,7 +137,7 @@ def role(frame: Frame, name: str, role: str) -> None:
                 f'an owner sees every organization; `psa-bridge users limit "{user.name}"` lifts the limit',
             )
         bridge.store.users.put(user.name, role, user.password)
-        bridge.store.audit.add(WHO, USER_CHANGED, user.name, {"role": role})
+        bridge.store.audit.add(who(), USER_CHANGED, user.name, {"role": role})
     say(f"{name} is now {role}")
 
 
@@ -154,7 +154,7 @@ def limit(frame: Frame, name: str, organizations: tuple[str, ...]) -> None:
         limits = _limits(bridge, user.role, organizations)
         if not bridge.store.users.limit(user.name, limits):
             raise NotFound("users", f'"{user.name}" has just been removed by somebody else')
-        bridge.store.audit.add(WHO, USER_CHANGED, user.name, {"organizations": [*limits]})
+        bridge.store.audit.add(who(), USER_CHANGED, user.name, {"organizations": [*limits]})
     say(f"{name} is {user.role}{_for(limits)}")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
 import click
 
-from bridge.cli.frame import WHO, Frame, pass_frame, place
+from bridge.cli.frame import Frame, pass_frame, place, who
 from bridge.cli.output import as_json, aside, fail, print_json, progress, say, table
 from bridge.errors import NotFound, NotSupported
 from bridge.reach import Reach, check_url
@@ -92,7 +92,7 @@ def register(bridge: Bridge, connection: str, url: str | None = None) -> bool:
         _steps(error, adapter.webhook_url(plain))
         return False
     detail = {"organization": organization.id, "webhook": registered.id}
-    bridge.store.audit.add(WHO, WEBHOOK, connection, detail)
+    bridge.store.audit.add(who(), WEBHOOK, connection, detail)
     state = "is on" if registered.active else "is registered, but OFF"
     say(f"{adapter.label}: webhook {registered.id} {state}: {registered.url}")
     if registered.detail:
@@ -122,7 +122,7 @@ def remove(frame: Frame, connection: str, id_: str | None) -> None:
             _by_hand(error, _url(bridge, connection))
         if wanted:
             detail = {"organization": organization.id, "webhooks": [one.id for one in wanted]}
-            bridge.store.audit.add(WHO, WEBHOOK_REMOVED, connection, detail)
+            bridge.store.audit.add(who(), WEBHOOK_REMOVED, connection, detail)
         if not id_:
             bridge.chores.removed_webhooks(connection)
     if id_ and not wanted:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.cli.frame import Frame
+from bridge.cli.frame import Frame, who
 from bridge.cli.output import aside, progress
 from bridge.errors import ConfigError
 from bridge.model import Status, TicketRef
@@ -48,7 +48,7 @@ class Work:
         if earlier and earlier[0].status in UNFINISHED:
             aside(f"run {earlier[0].id} is under way already; waiting for it")
             return earlier[0]
-        return self.bridge.people.run_again(ref, "psa-bridge")
+        return self.bridge.people.run_again(ref, who())
 
     def outcome(self, runs: Sequence[Run], seconds: float) -> list[Run]:
         """Wait until runs are finished or the time is over; return them as they are then."""

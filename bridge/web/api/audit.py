@@ -24,7 +24,7 @@ class AuditEntry(Shape):
     at = Instant(required=True)
     who = fields.String(
         required=True,
-        metadata=says("A user's name; `token:NAME` for a program; `psa-bridge …` for the command line."),
+        metadata=says("A user's name; `token:NAME` for a program; `psa-bridge (USER)` for a command."),
     )
     action = fields.String(required=True, metadata=says("For example `settings.change`."))
     target = fields.String(
