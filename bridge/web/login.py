@@ -23,7 +23,6 @@ _AT_ONCE = threading.BoundedSemaphore(2)
 """Each check takes 64 MiB of memory on purpose; a crowd of them must not take the machine."""
 _AT_THE_DOOR = threading.BoundedSemaphore(6)
 """Sign-ins checked or waiting for it. Each holds a thread of the web server, and webhooks need threads too."""
-_NOBODY = passwords.hash("a user that does not exist takes as long to refuse")
 
 
 @blueprint.get("/login")
@@ -50,7 +49,7 @@ def enter() -> Response | tuple[str, int]:
         refused.headers["Retry-After"] = str(math.ceil(wait))
         return refused
     user = bridge.store.users.get(name)
-    known = user.password if user is not None and user.password else _NOBODY
+    known = user.password if user is not None and user.password else passwords.OF_NOBODY
     if not _AT_THE_DOOR.acquire(blocking=False):
         return sign_in_page("Many people are signing in right now. Please try again in a moment.", 503)
     try:
@@ -58,7 +57,7 @@ def enter() -> Response | tuple[str, int]:
             fits = passwords.verify(known, password[:LONGEST_PASSWORD])
     finally:
         _AT_THE_DOOR.release()
-    if user is None or known is _NOBODY or not fits or len(password) > LONGEST_PASSWORD:
+    if user is None or known is passwords.OF_NOBODY or not fits or len(password) > LONGEST_PASSWORD:
         throttle.failed(name, source)
         return sign_in_page("That name and password do not match.", 401)
     throttle.succeeded(name, source)
