@@ -55,8 +55,10 @@ class Handling:
         """Plan and write, then leave the note and record the outcome.
 
         One step, because both halves are safe to repeat: a write that arrived is found in the ticket, a note by
-        its key. A repeat for the note's sake keeps what was written.
+        its key. A repeat for the note's sake keeps what was written, and an outcome that is told already stays.
         """
+        if state.get("again") and self.store.runs.has_ended(str(job["run"])):
+            return {"retry": None, "finished": True}
         decided = Decided.load(state["decided"]["decided"])
         desk = self._desk_of(job)
         earlier = state.get("finished")

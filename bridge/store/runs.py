@@ -178,6 +178,12 @@ class RunLog:
         created = connection.scalar(_FINISH, {"run": id_, **outcome})
         return 0.0 if created is None else at - float(created)
 
+    def has_ended(self, id_: str) -> bool:
+        """Tell whether a run's outcome is told."""
+        query = sa.select(runs.c.finished).where(runs.c.id == id_)
+        with self.engine.connect() as connection:
+            return connection.scalar(query) is not None
+
     def get(self, id_: str) -> Run | None:
         with self.engine.connect() as connection:
             row = connection.execute(sa.select(runs).where(runs.c.id == id_)).one_or_none()

@@ -104,21 +104,26 @@ def _here() -> Host:
 
 
 @DBOS.step(name="decide", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
-def _decide(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+def _decide(job: dict[str, Any], state: dict[str, Any], done: list[str]) -> dict[str, Any]:
+    done.append("decided")
     return _here().handler.decide(job, state)
 
 
 @DBOS.step(name="finish", retries_allowed=True, max_attempts=5, interval_seconds=1.0)
 def _finish_stored(job: dict[str, Any], state: dict[str, Any], reached: dict[str, Any] | None) -> dict[str, Any]:
-    return reached or _here().handler.finish(job, state)
+    # A process may have died behind the outcome, or the engine have stumbled there.
+    return reached or _here().handler.finish(job, {**state, "again": True})
 
 
-def _finish(job: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+def _finish(job: dict[str, Any], state: dict[str, Any], done: list[str]) -> dict[str, Any]:
     """Finish; what came of it is stored only where the job goes on with it.
 
     All of it is safe to repeat, and the job's own end follows at once: to store both would be to store the same
-    thing twice. What has to be tried again is a step like any other.
+    thing twice. What has to be tried again is a step like any other. Where nothing was `done` yet in this process,
+    the job is one that is taken up again, and what an earlier try stored comes first.
     """
+    if not done:
+        return _finish_stored(job, state, None)
     try:
         reached = _here().handler.finish(job, state)
     except (BridgeError, SQLAlchemyError) as error:
@@ -147,9 +152,10 @@ def _carried_through(job: dict[str, Any], state: dict[str, Any]) -> str:
     Each returns {"retry": {reason, after, paused, partial} or null, …}; a retry repeats that step.
     """
     state = {"attempts": 0, "pauses": 0, "before": 0, **state}
+    done: list[str] = []
     for name, step in (("decided", _decide), ("finished", _finish)):
         while not _done(state.get(name)):
-            state[name] = step(job, state)
+            state[name] = step(job, state, done)
             retry = state[name].get("retry")
             if not retry:
                 break
@@ -158,7 +164,7 @@ def _carried_through(job: dict[str, Any], state: dict[str, Any]) -> str:
                 # Patience is over: what is known goes on to the write, or to the note, tried this one last time.
                 state[name] = {**state[name], "retry": None}
                 if name == "finished":
-                    _finish(job, {**state, "last": True})
+                    _finish(job, {**state, "last": True}, done)
                 break
             state["pauses" if retry.get("paused") else "attempts"] += 1
             _here().handler.waiting(job, state["attempts"], retry["reason"])
