@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -21,12 +22,16 @@ from bridge.settings.model import Connection, Organization
 from bridge.store import Store
 from bridge.store.engine import is_unavailable, reason
 from bridge.store.runs import Run
-from bridge.storing import Storing
-from psa_adapters.base import PSAAdapter, WebhookRequest
+from bridge.storing import Doorway, Storing
+from psa_adapters.base import Doorbell, PSAAdapter, WebhookRequest
 
 logger = logging.getLogger(__name__)
 
 MAX_BODY = 1024 * 1024
+ASKING = 6
+"""So many webhooks of one PSA may wait at once for what it is asked about them: fewer than there are threads."""
+
+Place = tuple[Organization, Connection, PSAAdapter]
 
 
 class JobQueue(Protocol):
@@ -57,13 +62,16 @@ class Intake:
 
     store: Store
     queue: JobQueue
-    place: Callable[[str], tuple[Organization, Connection, PSAAdapter] | None]
+    place: Callable[[str], Place | None]
     now: Callable[[], datetime]
     arrived: Callable[[str, str, str], None] = field(default=lambda _psa, _connection, _status: None)
     stored: Callable[[], None] = field(default=lambda: None)
     busy_status: Callable[[str], int] = field(default=lambda _psa: 503)
     rush: Callable[[], AbstractContextManager[None]] = nullcontext
     storing: Storing = field(default_factory=Storing)
+    _asking: dict[str, Doorway] = field(
+        default_factory=lambda: defaultdict(lambda: Doorway(ASKING)), init=False, repr=False
+    )
 
     def receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
         """Answer one webhook, after storing what it rings for."""
@@ -72,7 +80,9 @@ class Intake:
             if self.storing.stalled():
                 return self.kept_out(psa, connection_id, "the database does not answer")
             with self.rush():
-                return self._received(psa, connection_id, request)
+                return self._received(psa, connection_id, request) or self.kept_out(
+                    psa, connection_id, "those before it are kept waiting"
+                )
 
     def kept_out(self, psa: str, connection_id: str, why: str) -> Answer:
         """Refuse a webhook before anything is asked of the database; it counts without its connection.
@@ -83,17 +93,33 @@ class Intake:
         logger.error("%s: webhook could not be stored: %s", connection_id, why)
         return _busy(self.busy_status(psa))
 
-    def _received(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
-        answer = self._receive(psa, connection_id, request)
-        try:
-            with self.storing.watched(surely=False):
-                self.arrived(psa, connection_id if answer.status != 404 else "", str(answer.body["status"]))
-        except SQLAlchemyError as error:
-            # The event is stored or refused already; book-keeping must not change the answer.
-            logger.warning("%s: its arrival could not be noted: %s", connection_id, type(error).__name__)
+    def _received(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer | None:
+        """Answer one webhook; None where there was no getting in to the database.
+
+        Nobody is in there while a PSA is asked whether it is genuine: one PSA that is slow would keep all out.
+        """
+        doorway = self.storing.doorway
+        with doorway.entered() as entered:
+            if not entered:
+                return None
+            found = self._found(psa, connection_id, request)
+        read = found if isinstance(found, Answer) else self._read(found[2], psa, connection_id, request)
+        with doorway.entered() as entered:
+            if not entered:
+                return None
+            if isinstance(found, Answer):
+                answer = found
+            else:
+                answer = read if isinstance(read, Answer) else self._kept(*found, read)
+            try:
+                with self.storing.watched(surely=False):
+                    self.arrived(psa, connection_id if answer.status != 404 else "", str(answer.body["status"]))
+            except SQLAlchemyError as error:
+                # The event is stored or refused already; book-keeping must not change the answer.
+                logger.warning("%s: its arrival could not be noted: %s", connection_id, type(error).__name__)
         return answer
 
-    def _receive(self, psa: str, connection_id: str, request: WebhookRequest) -> Answer:
+    def _found(self, psa: str, connection_id: str, request: WebhookRequest) -> Place | Answer:
         try:
             with self.storing.watched(surely=False):
                 found = self.place(connection_id)
@@ -103,21 +129,34 @@ class Intake:
             return _busy(self.busy_status(psa))
         if found is None or found[1].psa != psa:
             return Answer(404, {"status": "unknown", "reason": "no such connection here"})
-        organization, connection, adapter = found
-        if len(request.body) > MAX_BODY:
-            return Answer(413, {"status": "too large"})
-        try:
-            doorbell = adapter.read_webhook(request)
-        except WebhookRejected as error:
-            logger.warning("%s: webhook rejected: %s", connection_id, error.hint)
-            status = 401 if error.status == 401 else 400
-            return Answer(status, {"status": "unauthenticated" if status == 401 else "malformed"})
-        except TemporaryError as error:
-            logger.warning("%s: webhook could not be verified: %s", connection_id, error)
-            return _busy(adapter.busy_status)
-        except BridgeError as error:
-            logger.warning("%s: webhook could not be verified: %s", connection_id, error)
-            return Answer(401, {"status": "unauthenticated"})
+        return Answer(413, {"status": "too large"}) if len(request.body) > MAX_BODY else found
+
+    def _read(
+        self, adapter: PSAAdapter, psa: str, connection_id: str, request: WebhookRequest
+    ) -> Doorbell | Answer:
+        """Let the adapter verify and read it, which may ask the PSA."""
+        with self._asking[psa].entered() as entered:
+            if not entered:
+                logger.warning(
+                    "%s: webhook could not be verified: those before it wait for the PSA", connection_id
+                )
+                return _busy(adapter.busy_status)
+            try:
+                return adapter.read_webhook(request)
+            except WebhookRejected as error:
+                logger.warning("%s: webhook rejected: %s", connection_id, error.hint)
+                status = 401 if error.status == 401 else 400
+                return Answer(status, {"status": "unauthenticated" if status == 401 else "malformed"})
+            except TemporaryError as error:
+                logger.warning("%s: webhook could not be verified: %s", connection_id, error)
+                return _busy(adapter.busy_status)
+            except BridgeError as error:
+                logger.warning("%s: webhook could not be verified: %s", connection_id, error)
+                return Answer(401, {"status": "unauthenticated"})
+
+    def _kept(
+        self, organization: Organization, connection: Connection, adapter: PSAAdapter, doorbell: Doorbell
+    ) -> Answer:
         refs = doorbell_refs(connection, doorbell.tickets)
         if refs:
             known_as(", ".join(map(str, refs[:5])))
@@ -128,14 +167,14 @@ class Intake:
             if not is_unavailable(error):
                 raise
             self.storing.refused(reason(error))
-            logger.error("%s: webhook could not be stored: %s", connection_id, reason(error))
+            logger.error("%s: webhook could not be stored: %s", connection.id, reason(error))
             return _busy(adapter.busy_status)
         if answer.status == 202:
             self.storing.stored()
         return answer
 
     def _store(
-        self, organization: Organization, connection: Connection, refs: Sequence[TicketRef], doorbell: Any
+        self, organization: Organization, connection: Connection, refs: Sequence[TicketRef], doorbell: Doorbell
     ) -> Answer:
         if doorbell.ignored and not doorbell.recheck:
             return Answer(200, {"status": "ignored", "reason": doorbell.ignored})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from bridge.intake import MAX_BODY, Answer, Intake
 from bridge.model import Mode, Status, TicketRef
 from bridge.settings.model import AI, Categorization, Organization, Sentiment
 from bridge.store import Store
-from bridge.storing import Storing
+from bridge.storing import Doorway, Storing
 from psa_adapters.base import Doorbell, WebhookRequest
 from tests.core_world import CONNECTION, FakePSA, organization
 
@@ -311,3 +313,30 @@ def test_a_switched_off_connection_is_not_swept(door: Door) -> None:
     assert door.intake.sweep("main") == 0
     assert door.intake.sweep("nowhere") == 0
     assert door.tickets() == []
+
+
+def test_a_psa_that_answers_slowly_keeps_no_other_one_out(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ConnectWise is asked for its keys, Kaseya BMS for the ticket; neither says anything about the database."""
+    slow, answered = threading.Event(), threading.Event()
+    read = door.psa.read_webhook
+
+    def asked(request: WebhookRequest) -> Doorbell:
+        if request.query:
+            slow.set()
+            assert answered.wait(10)
+        return read(request)
+
+    monkeypatch.setattr(door.psa, "read_webhook", asked)
+    monkeypatch.setattr(door.intake.storing, "doorway", Doorway(1, 0.0))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(door.intake.receive, "fake", "main", WebhookRequest({}, {"slow": "1"}, b"{}"))
+        assert slow.wait(10)
+        meanwhile = door.ring()
+        answered.set()
+        late = waiting.result(10)
+    assert (meanwhile.status, late.status) == (202, 200)
+
+
+def test_of_one_psa_only_so_many_webhooks_wait_for_it(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(door.intake._asking, "fake", Doorway(0, 0.0))
+    assert (door.ring().status, door.arrived) == (503, [("fake", "main", "busy")])

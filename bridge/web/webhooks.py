@@ -28,11 +28,7 @@ def receive(psa: str, connection: str) -> Response:
         refused.headers["Retry-After"] = str(wait)
         return refused
     began = bridge.clock.monotonic()
-    with bridge.intake.storing.doorway.entered() as entered:
-        if entered:
-            response = _received(psa, connection)
-        else:
-            response = _told(bridge.intake.kept_out(psa, connection, "those before it are kept waiting"))
+    response = _received(psa, connection)
     if response.status_code in NOT_GENUINE:
         limit.charge(source)
     bridge.metrics.acknowledged.labels(psa if psa in ADAPTERS else "unknown").observe(
