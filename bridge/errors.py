@@ -70,6 +70,14 @@ class Paused(TemporaryError):
     """We pause on purpose (a budget of ours is used up); the run waits as long as it takes."""
 
 
+class Incomplete(TemporaryError):
+    """A part is missing for now that the rest can go without, so it is waited for a short while only."""
+
+    @classmethod
+    def of(cls, error: TemporaryError) -> Self:
+        return cls(error.where, error.hint, status=error.status, retry_after=error.retry_after)
+
+
 class PermanentError(BridgeError):
     """Trying again will not help; the run ends FAILED with an error note."""
 

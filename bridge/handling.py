@@ -74,7 +74,11 @@ class Handling:
             return {**earlier, **self._told(job, state, desk, decided, Acted.load(earlier["acted"]))}
         acted = Acted()
         if desk is not None and decided.decisions:
-            acted = _guarded(lambda: act(desk, _ref(job), decided), lambda problem: Acted(problem=problem))
+            go_without = bool(state.get("go_without"))
+            acted = _guarded(
+                lambda: act(desk, _ref(job), decided, go_without=go_without),
+                lambda problem: Acted(problem=problem),
+            )
         result = {"acted": acted.dump(), "wrote": False, "retry": _retry(acted.problem)}
         if result["retry"]:
             return result
@@ -241,7 +245,7 @@ def _retry(problem: Problem | None) -> dict[str, Any] | None:
         "reason": f"{problem.where}: {problem.hint}",
         "after": problem.retry_after,
         "paused": problem.paused,
-        "partial": False,
+        "partial": problem.partial,
     }
 
 

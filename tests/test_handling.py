@@ -13,25 +13,39 @@ import pytest
 
 from bridge.errors import AuthRejected, NotFound, NotInternal, Paused, QuotaExhausted, TemporaryError
 from bridge.handling import Handling
-from bridge.model import Field, Mode, Status
+from bridge.model import Field, Mode, Status, Taxonomy, Ticket
 from bridge.settings.model import AI, Categorization, Organization, Sentiment
 from bridge.store import Store
 from bridge.store.runs import Run
 from bridge.triage import Desk
 from tests.core_world import (
+    ANGRY,
     CALM,
     CHOSE_BATTERY,
+    HIGH,
+    LOW,
     REF,
     FakeAI,
     FakePSA,
     answering,
     desk,
+    escalating,
     organization,
     says,
+    scoring,
     ticket,
 )
 
 AWAY = TemporaryError("read", "no connection", retry_after=9)
+
+
+class LaggingOwners(FakePSA):
+    """A PSA that cannot tell for now who may own a ticket."""
+
+    def get_taxonomy(self, ticket: Ticket, fields: Any = (), **how: bool) -> Taxonomy:
+        if Field.OWNER in fields:
+            raise AWAY
+        return super().get_taxonomy(ticket, fields, **how)
 
 
 @dataclass
@@ -257,6 +271,55 @@ def test_a_budget_of_calls_is_waited_for_as_long_as_it_takes(office: Office) -> 
     result = office.finish(decided)
     assert [result["retry"][key] for key in ("paused", "after")] == [True, 1800]
     assert office.psa.updates == []
+
+
+def test_a_list_that_lags_is_gone_without_when_the_engine_says_so(office: Office) -> None:
+    """What was reached before, by whatever version, is no reason to leave it at that."""
+    office.psa = LaggingOwners()
+    office.ai = answering(CHOSE_BATTERY, ANGRY)
+    office.settings = organization(sentiment=escalating(owner="41"))
+    decided = office.decide()
+    first = office.finish(decided)
+    assert [first["retry"][key] for key in ("partial", "paused", "after")] == [True, False, 9]
+    assert (office.psa.updates, office.psa.notes) == ([], {})
+    del first["acted"]["problem"]["partial"]
+    done = office.finish(decided, finished=first, go_without=True)
+    assert done["finished"]
+    [note] = office.psa.notes.values()
+    assert "Left alone: owner, because its values could not be read: no connection." in note
+    assert {change.field for change in office.psa.updates[0]} == {Field.CATEGORY, Field.PRIORITY}
+    assert office.run.status is Status.APPLIED
+
+
+def test_a_write_that_fails_while_a_list_lags_is_tried_again_without_the_list(office: Office) -> None:
+    office.psa = LaggingOwners(refuses={Field.CATEGORY: AWAY})
+    office.ai = answering(CHOSE_BATTERY, ANGRY)
+    office.settings = organization(sentiment=escalating(owner="41"))
+    decided = office.decide()
+    first = office.finish(decided, go_without=True)
+    assert first["retry"]["partial"] is False
+    office.psa.refuses = {}
+    assert office.finish(decided, finished=first, go_without=True)["finished"]
+    assert (office.run.status, len(office.psa.notes)) == (Status.APPLIED, 1)
+
+
+def test_what_the_psa_lowered_for_good_is_told_on_the_ticket(office: Office) -> None:
+    def lowers(held: Ticket) -> Ticket:
+        low = Field.IMPACT in held.values and len(office.psa.updates) == 1
+        return replace(held, values={**held.values, Field.PRIORITY: LOW}) if low else held
+
+    office.psa = FakePSA(now=ticket(values={Field.PRIORITY: HIGH}), derive=lowers, refuses={Field.PRIORITY: AWAY})
+    office.ai = answering(CHOSE_BATTERY, says(reason="all of us", sentiment=1, urgency=1, impact=5, confidence=80))
+    office.settings = organization(
+        sentiment=scoring(raise_={Field.PRIORITY: {}, Field.IMPACT: {4: "All"}, Field.URGENCY: {}})
+    )
+    run = office.handle()
+    assert run.status is Status.APPLIED
+    [note] = office.psa.notes.values()
+    assert (
+        "Not taken: priority, because FakePSA lowered it from High to Low with this update, and it could not be "
+        "put back: no connection." in note
+    )
 
 
 def test_a_repeat_keeps_what_is_decided(office: Office) -> None:

@@ -27,6 +27,7 @@ class Script:
         self.answers = {"decide": list(decide), "finish": list(finish)}
         self.decided = 0
         self.last: list[bool] = []
+        self.without: list[bool] = []
         self.over = threading.Event()
 
     def next(self, step: str) -> dict[str, Any]:
@@ -48,6 +49,7 @@ class Scripted:
     def finish(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
         script = self.scripts[job["run"]]
         script.last.append(bool(state.get("last")))
+        script.without.append(bool(state.get("go_without")))
         answer = DONE if script.last[-1] else script.next("finish")
         if answer.get("finished"):
             script.over.set()
@@ -100,6 +102,18 @@ def test_a_capability_that_was_given_up_does_not_cost_the_write_its_repeats(carr
 
 def test_the_last_try_of_the_write_knows_that_it_is_the_last(carry: Carry) -> None:
     script = carry(Script([{"retry": None}], [retry()]))
+    assert script.last == [False, False, False, True]
+
+
+def test_a_list_that_lags_has_the_short_patience_and_the_write_keeps_its_own(carry: Carry) -> None:
+    script = carry(Script([{"retry": None}], [retry(partial=True), retry(partial=True), retry(), DONE]))
+    assert script.without == [False, False, True, True]
+    assert script.last == [False] * 4
+
+
+def test_a_list_that_lags_without_an_end_ends(carry: Carry) -> None:
+    script = carry(Script([{"retry": None}], [retry(partial=True)]))
+    assert script.without == [False, False, True, True]
     assert script.last == [False, False, False, True]
 
 

@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bridge.errors import BridgeError, PermanentError, ValueRejected
+from bridge.errors import BridgeError, Incomplete, Paused, TemporaryError, ValueRejected
 from bridge.model import (
-    Capability,
     Category,
     Change,
     Choice,
@@ -24,6 +23,7 @@ from bridge.policy import RAISED_BY, at_least, fields_to_write, legal, name_of, 
 from bridge.records import dump_change, dump_plan, load_change, load_plan
 from bridge.triage.decide import Decided
 from bridge.triage.desk import Desk
+from bridge.triage.lowering import put_back
 from bridge.triage.problem import Problem
 from psa_adapters.base import PSAAdapter
 
@@ -63,24 +63,32 @@ class Acted:
         )
 
 
-def act(desk: Desk, ref: TicketRef, decided: Decided, *, write: bool = True) -> Acted:
-    """Plan against the ticket as it is now and carry the plan out; `write` False only plans."""
+def act(desk: Desk, ref: TicketRef, decided: Decided, *, write: bool = True, go_without: bool = False) -> Acted:
+    """Plan against the ticket as it is now and carry the plan out; `write` False only plans.
+
+    `go_without` leaves alone the fields whose value lists cannot be read for now.
+    """
     try:
         ticket = desk.adapter.get_ticket(ref, text=False)
         organization = desk.organization.for_client(ticket.company)
         fields = fields_to_write(organization, decided.decisions)
         sorting = any(decision.category is not None for decision in decided.decisions)
         team = organization.sentiment.escalate.team
-        taxonomy, unreadable = value_lists(desk.adapter, ticket, fields, team, categories=sorting)
+        taxonomy, unreadable, late = _lists(
+            desk.adapter, ticket, fields, team, categories=sorting, go_without=go_without
+        )
         planned = plan(
             organization, decided.decisions, ticket, decided.seen, taxonomy, desk.adapter.writes, unreadable
         )
+        if late and not (planned.apply or planned.suggest or planned.shadow):
+            # There is no rest to go on with, so what is missing is worth the whole patience.
+            raise late[0]
         if not planned.apply or not write:
             return Acted(planned, ticket=ticket)
         done = carry_out(desk, ticket, planned.apply)
     except BridgeError as error:
         return Acted(problem=Problem.of(error))
-    left_alone = (*planned.left_alone, *done.put_back)
+    left_alone = (*planned.left_alone, *done.restored)
     carried_out = replace(planned, apply=done.taken, left_alone=left_alone)
     return Acted(carried_out, done.refused, derived=done.derived, ticket=ticket)
 
@@ -91,17 +99,42 @@ def value_lists(
     """Return the value lists, and why those that cannot be read cannot: one of them must not stop the rest.
 
     Who may own a ticket can hang on its team, so with an escalation to a `team` its people are listed. Raises what
-    the adapter raises where there is no rest.
+    the adapter raises where there is no rest, and Incomplete for a list that fails for now.
     """
+    taxonomy, unreadable, _late = _lists(adapter, ticket, fields, team, categories=categories)
+    return taxonomy, unreadable
+
+
+def _lists(
+    adapter: PSAAdapter,
+    ticket: Ticket,
+    fields: Collection[Field],
+    team: str | None,
+    *,
+    categories: bool,
+    go_without: bool = False,
+) -> tuple[Taxonomy, Mapping[Field, str], Sequence[TemporaryError]]:
+    """Do as `value_lists`, and `go_without` lists that fail for now: their errors are returned."""
     paths: tuple[Category, ...] = ()
     unreadable: dict[Field, str] = {}
+    late: list[TemporaryError] = []
+
+    def missing(field_: Field, error: BridgeError) -> None:
+        if isinstance(error, Paused):
+            raise error
+        if isinstance(error, TemporaryError):
+            if not go_without:
+                raise Incomplete.of(error) from error
+            late.append(error)
+        elif not fields:
+            raise error
+        unreadable[field_] = error.hint
+
     if categories:
         try:
             paths = adapter.get_taxonomy(ticket).categories
-        except PermanentError as error:
-            if not fields:
-                raise
-            unreadable[Field.CATEGORY] = error.hint
+        except BridgeError as error:
+            missing(Field.CATEGORY, error)
     choices: dict[Field, tuple[Choice, ...]] = {}
     # The team comes before the owner.
     for field_ in sorted(fields, key=lambda one: one is Field.OWNER):
@@ -110,9 +143,9 @@ def value_lists(
             moved = in_team(ticket, target)
         try:
             choices |= adapter.get_taxonomy(moved, {field_}, categories=False).choices
-        except PermanentError as error:
-            unreadable[field_] = error.hint
-    return Taxonomy(paths, choices), unreadable
+        except BridgeError as error:
+            missing(field_, error)
+    return Taxonomy(paths, choices), unreadable, late
 
 
 def in_team(ticket: Ticket, team: Choice) -> Ticket:
@@ -122,12 +155,12 @@ def in_team(ticket: Ticket, team: Choice) -> Ticket:
 
 @dataclass(frozen=True)
 class Done:
-    """What a write came to. `put_back` are fields the PSA had lowered along with it."""
+    """What a write came to. `restored` are fields the PSA had lowered along; what stayed low is refused."""
 
     taken: tuple[Change, ...] = ()
     refused: tuple[LeftAlone, ...] = ()
     derived: tuple[Change, ...] = ()
-    put_back: tuple[LeftAlone, ...] = ()
+    restored: tuple[LeftAlone, ...] = ()
 
 
 def write_changes(
@@ -170,12 +203,14 @@ def carry_out(desk: Desk, before: Ticket, changes: Sequence[Change]) -> Done:
                 taken[change.field] = replace(change, after=held, why=why)
             else:
                 refused.append(_kept(desk, held, change))
-    ticket, put_back = _never_lowered(desk, before, ticket, changes)
+    restored = put_back(desk, before, ticket, changes)
+    lost = {left.field for left in restored.lost}
+    told = lost | {left.field for left in restored.settled}
     return Done(
         tuple(taken[change.field] for change in changes if change.field in taken),
-        tuple(refused),
-        _derived(desk, before, ticket, changes),
-        put_back,
+        (*(left for left in refused if left.field not in lost), *restored.lost),
+        tuple(one for one in _derived(desk, before, restored.ticket, changes) if one.field not in told),
+        restored.settled,
     )
 
 
@@ -190,49 +225,6 @@ def _derived(desk: Desk, before: Ticket, after: Ticket, changes: Sequence[Change
         and field_ not in asked
         and (value := after.value(field_)) is not None
         and not same(before.value(field_), value)
-    )
-
-
-def _never_lowered(
-    desk: Desk, before: Ticket, after: Ticket, changes: Sequence[Change]
-) -> tuple[Ticket, tuple[LeftAlone, ...]]:
-    """Put back what the PSA itself lowered when scores raised something else.
-
-    A PSA that derives the priority from impact and severity may answer a raise of these with a lower priority
-    than a person had chosen. What a category alone brings along is the MSP's own rule and stays.
-    """
-    moved = [
-        field_
-        for field_ in RAISED_BY
-        if field_ in desk.adapter.writes
-        and before.value(field_) is not None
-        and not same(before.value(field_), after.value(field_))
-    ]
-    if not moved or all(change.capability is not Capability.SENTIMENT for change in changes):
-        return after, ()
-    choices = desk.adapter.get_taxonomy(before, moved, categories=False).choices
-    restore = [
-        Change(field_, after.value(field_), held, "", Capability.SENTIMENT)
-        for field_ in moved
-        if isinstance(held := before.value(field_), Choice)
-        and (now := after.value(field_)) is not None
-        and not at_least(choices.get(field_, ()), now, held)
-        and at_least(choices.get(field_, ()), held, now)
-    ]
-    if not restore:
-        return after, ()
-    try:
-        final = desk.adapter.update_ticket(after, restore)
-    except ValueRejected:
-        return after, ()
-    return final, tuple(
-        LeftAlone(
-            change.field,
-            f"{desk.adapter.label} lowered it to {name_of(change.before)} with this update and it was put back",
-            Capability.SENTIMENT,
-        )
-        for change in restore
-        if same(final.value(change.field), change.after)
     )
 
 

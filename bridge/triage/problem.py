@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from typing import Any
 
-from bridge.errors import AuthRejected, BridgeError, Paused, TemporaryError
+from bridge.errors import AuthRejected, BridgeError, Incomplete, Paused, TemporaryError
 from bridge.model import Capability, Spent
 
 logger = logging.getLogger(__name__)
@@ -16,7 +16,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Problem:
-    """Why something did not work, in the reader's words. `capability` None: the PSA itself."""
+    """Why something did not work, in the reader's words. `capability` None: the PSA itself.
+
+    `partial`: the rest can be done without what is missing.
+    """
 
     where: str
     hint: str
@@ -26,6 +29,7 @@ class Problem:
     retry_after: float | None = None
     status: int | None = None
     kind: str = ""
+    partial: bool = False
     spent: tuple[Spent, ...] = ()
     """What was used in vain; kept in Decided.lost, beyond the problem's own life."""
 
@@ -40,6 +44,7 @@ class Problem:
             error.retry_after if isinstance(error, TemporaryError) else None,
             error.status,
             type(error).__name__,
+            isinstance(error, Incomplete),
             error.spent,
         )
 

@@ -33,7 +33,10 @@ class Handler(Protocol):
         """Decide; the state's earlier decisions are kept."""
 
     def finish(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
-        """Plan, write, leave the note and record the outcome; all of it safe to repeat."""
+        """Plan, write, leave the note and record the outcome; all of it safe to repeat.
+
+        The state's `go_without` says that what was missing in part is not waited for any more.
+        """
 
     def waiting(self, job: Mapping[str, Any], attempts: int, reason: str) -> None:
         """Show that a run waits for a repeat."""
@@ -47,7 +50,7 @@ class Handler(Protocol):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a run keeps trying: seconds before each repeat; `partial` repeats for a lagging capability."""
+    """How long a run keeps trying: seconds before each repeat; `partial` repeats for a part that lags."""
 
     delays: tuple[float, ...] = (5, 20, 60, 180, 600, 1200, 1800, 3600, 3600, 3600, 3600, 3600, 3600)
     partial: int = 3
@@ -160,6 +163,10 @@ def _carried_through(job: dict[str, Any], state: dict[str, Any]) -> str:
             if not retry:
                 break
             delay = _delay(state, retry)
+            if delay is None and name == "finished" and retry.get("partial") and not state.get("go_without"):
+                # What lags is given up; the write without it has the patience that is left.
+                state["go_without"] = True
+                continue
             if delay is None:
                 # Patience is over: what is known goes on to the write, or to the note, tried this one last time.
                 state[name] = {**state[name], "retry": None}

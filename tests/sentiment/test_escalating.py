@@ -10,6 +10,7 @@ from bridge.checkup import Checkup
 from bridge.model import Level, Status
 from bridge.simulator.datto import PracticeDatto
 from bridge.simulator.halopsa import PracticeHaloPSA
+from tests.live import QUICK
 from tests.sentiment.world import FURIOUS, Place, changed, only, sounding, the_note
 
 CLOSED = {"connectwise": ">Closed", "datto": "Complete", "halopsa": "Closed", "kaseya_bms": "Closed"}
@@ -74,23 +75,46 @@ def test_an_unknown_owner_and_an_illegal_status_are_named_while_the_rest_goes_th
         assert f"'{word}' is not known in this PSA or not allowed for this ticket" in the_note(after)
 
 
+OWNERS = {
+    "connectwise": r"/system/(info/)?members",
+    "datto": r"/Resource",
+    "halopsa": r"/Agent",
+    "kaseya_bms": r"/assignees",
+}
+"""Where the people are listed who may own a ticket."""
+
+
 def test_a_list_that_may_not_be_read_costs_only_its_own_field(place: Place) -> None:
-    path = {
-        "connectwise": r"/system/(info/)?members",
-        "datto": r"/Resource",
-        "halopsa": r"/Agent",
-        "kaseya_bms": r"/assignees",
-    }[place.psa]
     words = place.words
     place.settings(sentiment={"escalate": {"owner": words.owner_names[0], "team": words.team}})
     # A new process has read no list yet.
     place.live.shut()
     place.live.open()
-    place.live.psa.server.fail(path, status=403, times=0, body='{"message": "You may not."}')
+    place.live.psa.server.fail(OWNERS[place.psa], status=403, times=0, body='{"message": "You may not."}')
     run, before, after = place.handled(sounding(5))
     assert run.status is Status.APPLIED
     assert changed(before, after) == {"priority": words.critical, "team": words.team}
     assert "owner, because its values could not be read" in the_note(after)
+
+
+@only("halopsa")
+@pytest.mark.parametrize("times", [1, 0], ids=["once", "for ever"])
+def test_a_list_that_fails_is_waited_for_and_then_gone_without(place: Place, times: int) -> None:
+    """An answer that is no JSON, as a proxy gives it, is not asked for again within one call."""
+    words = place.words
+    place.settings(sentiment={"escalate": {"owner": words.owner_names[0], "team": words.team}})
+    place.live.shut()
+    place.live.open()
+    server = place.live.psa.server
+    server.fail(OWNERS[place.psa], status=200, times=times, body="<html>One moment</html>")
+    asked = len(server.requests("GET", OWNERS[place.psa]))
+    run, before, after = place.handled(sounding(5))
+    assert run.status is Status.APPLIED
+    assert after.writes == 1
+    moved = {"priority": words.critical, "team": words.team}
+    assert changed(before, after) == (moved if times == 0 else {**moved, "owner": words.owner})
+    assert ("Left alone: owner, because its values could not be read" in the_note(after)) is (times == 0)
+    assert len(server.requests("GET", OWNERS[place.psa])) - asked >= (QUICK.partial + 1 if times == 0 else 2)
 
 
 @only("datto")
