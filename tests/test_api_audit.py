@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bridge.model import Change, Choice, Field, Plan, Status, TicketRef
+from bridge.records import dump_plan
 from bridge.store import Store
 from bridge.store.audit import (
     ACCESS_GIVEN,
@@ -21,6 +23,8 @@ from bridge.store.audit import (
     Asked,
     Owned,
 )
+from bridge.store.runs import Run
+from bridge.store.writes import TICKET_WRITTEN
 from tests.api_world import MINE, OTHERS, UNLICENSED, Program, World, problem, world
 
 
@@ -155,3 +159,91 @@ def test_every_act_that_is_recorded_can_be_asked_for() -> None:
     audit = Path(__file__).parents[1] / "bridge" / "store" / "audit.py"
     named = {line.split('"')[1] for line in audit.read_text().splitlines() if '= "' in line and line[0].isupper()}
     assert named == set(ACTIONS)
+
+
+def wrote(api: World, ticket: str, organization: str = MINE) -> Run:
+    """Put a run into the log that set a category and left a note."""
+    ref = TicketRef(api.connection(organization), ticket)
+    change = Change(Field.CATEGORY, None, Choice("1", "Hardware"), "its battery is broken")
+    record = {"plan": dump_plan(Plan(apply=(change,))), "notes": ["71"]}
+    runs = api.site.bridge.store.runs
+    (run,) = runs.open([ref], organization, "webhook", lambda _link, _run: None, again=True)
+    with api.site.bridge.store.engine.begin() as link:
+        runs.finish(link, run.id, Status.APPLIED, "its battery", record, number=ticket)
+    return run
+
+
+WRITES = f"?action={TICKET_WRITTEN}"
+
+
+def test_what_the_bridge_itself_wrote_is_listed_where_it_is_asked_for(api: World) -> None:
+    filled(api)
+    run = wrote(api, "41")
+    auditor = api.program("audit:read")
+
+    (entry,) = auditor.get(f"/audit{WRITES}").get_json()["items"]
+
+    assert entry.pop("at").endswith("Z")
+    assert entry == {
+        "id": None, "who": "psa-bridge", "action": "ticket.write", "target": str(run.ref),
+        "detail": {
+            "organization": MINE, "run": run.id, "written": ["category"], "derived": [], "notes": ["71"],
+        },
+    }  # fmt: skip
+    assert str(run.ref) not in targets(auditor)
+    problem(api.program("runs:read", name="reader").get(f"/audit{WRITES}"), 403, "forbidden")
+
+
+def test_writes_are_those_of_organizations_a_token_may_see(api: World) -> None:
+    for organization in (MINE, OTHERS, UNLICENSED):
+        wrote(api, "41", organization)
+    mine, others = (f"{api.connection(organization)}:41" for organization in (MINE, OTHERS))
+
+    assert targets(api.program("audit:read", organization=MINE), WRITES) == [mine]
+    program = api.program("audit:read", name="auditor")
+    assert sorted(targets(program, WRITES)) == sorted([mine, others])
+    assert targets(program, f"{WRITES}&organization={OTHERS}") == [others]
+    for nobodys in (UNLICENSED, "nobody", "\x00"):
+        assert targets(program, f"{WRITES}&organization={nobodys}") == []
+
+
+def test_writes_are_chosen_by_ticket_time_and_actor(api: World) -> None:
+    for number in range(3):
+        wrote(api, str(number))
+        api.site.time.pass_(minutes=10)
+    one = f"{api.connection(MINE)}:1"
+    program = api.program("audit:read")
+    (whole,) = program.get(f"/audit{WRITES}&target={one}").get_json()["items"]
+
+    assert targets(program, f"{WRITES}&since={whole['at']}&until={whole['at']}") == []
+    assert targets(program, f"{WRITES}&target={one}&who=psa-bridge") == [one]
+    for nothing in ("who=olga", "target=nothing", f"target={one}:2", "target=%00:1", "since=2100-01-01T00:00:00Z"):
+        assert targets(program, f"{WRITES}&{nothing}") == []
+
+
+def test_pages_of_writes_hold_each_once_while_new_ones_arrive(api: World) -> None:
+    for number in range(7):
+        wrote(api, str(number))
+        api.site.time.pass_(seconds=1)
+    program = api.program("audit:read")
+
+    seen, cursor = [], ""
+    while True:
+        page = program.get(f"/audit{WRITES}&limit=3{cursor}").get_json()
+        seen += [item["target"] for item in page["items"]]
+        wrote(api, f"new{len(seen)}")
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert seen == [f"{api.connection(MINE)}:{number}" for number in (6, 5, 4, 3, 2, 1, 0)]
+
+
+def test_a_cursor_of_acts_is_none_of_writes_and_the_other_way_round(api: World) -> None:
+    filled(api)
+    for number in range(2):
+        wrote(api, str(number))
+    program = api.program("audit:read")
+    for one, other in (("?", WRITES), (WRITES, "?")):
+        cursor = program.get(f"/audit{one}&limit=1").get_json()["next"]
+        found = problem(program.get(f"/audit{other}&cursor={cursor}"), 422, "invalid")
+        assert found["errors"][0]["where"] == "cursor"

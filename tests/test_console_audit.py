@@ -12,7 +12,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 from bridge import passwords
+from bridge.model import Change, Choice, Field, Plan, Status, TicketRef
+from bridge.records import dump_change, dump_plan
 from bridge.store.audit import ACTIONS, PROMPT, RUN_AGAIN, SETTINGS
+from bridge.store.runs import Run
+from bridge.store.writes import TICKET_WRITTEN
 from bridge.web.audit import ACTS
 from tests.console_world import Site, sign_in, site
 
@@ -96,3 +100,74 @@ def test_text_of_a_name_is_text(console: Site) -> None:
 
 def test_every_act_has_its_words() -> None:
     assert set(ACTS) == set(ACTIONS)
+
+
+def wrote(console: Site, ticket: str, organization: str = "northwind", connection: str = "", **more: Any) -> Run:
+    """Put a run into the log that set a category and left a note."""
+    ref = TicketRef(connection or console.connection(), ticket)
+    change = Change(Field.CATEGORY, None, Choice("1", "Hardware"), "its battery is broken")
+    run = console.opened(ref, organization)
+    record = {"plan": dump_plan(Plan(apply=(change,))), "notes": ["71"], **more}
+    with console.bridge.store.engine.begin() as link:
+        console.bridge.store.runs.finish(link, run.id, Status.APPLIED, "its battery", record, number=ticket)
+    return run
+
+
+WRITES = f"/audit?action={TICKET_WRITTEN}"
+
+
+def test_what_the_bridge_itself_wrote_is_a_choice_of_its_own(console: Site) -> None:
+    filled(console)
+    wrote(console, "41")
+    again = wrote(console, "41")
+    wrote(console, "42", derived=[dump_change(Change(Field.PRIORITY, None, Choice("2", "High"), ""))])
+
+    assert len(lines(console)) == 3
+    assert lines(console, WRITES) == [
+        "Fields written connectwise:42 category; the PSA changed along with it: priority; internal note: 71",
+        f"Fields written connectwise:41 category; internal note: 71; run: {again.id}",
+        "Fields written connectwise:41 category; internal note: 71",
+    ]
+    text = console.signed_in("olga").get(WRITES).text
+    assert "90 days" in text
+    for value in ("Hardware", "battery"):
+        assert value not in text
+    assert lines(console, f"{WRITES}&who=psa-bridge") == lines(console, WRITES)
+    assert lines(console, f"{WRITES}&who=adam") == []
+    assert console.signed_in("tess").get(WRITES).status_code == 403
+
+
+def test_a_write_leads_to_its_ticket_as_long_as_there_is_one(console: Site) -> None:
+    run = wrote(console, "41")
+    wrote(console, "7", connection="gone")
+    client = console.signed_in("olga")
+    page = BeautifulSoup(client.get(WRITES).text, "html.parser")
+    (link,) = page.select(".audit a.path")
+    assert link.get_text() == str(run.ref)
+    assert "Written to the ticket" in client.get(str(link["href"])).text
+
+
+def test_writes_are_those_of_the_organizations_one_may_see(console: Site) -> None:
+    wrote(console, "41")
+    wrote(console, "42", "southwind", "cw-southwind")
+    wrote(console, "43", "eastwind", "cw-eastwind")
+    assert len(lines(console, WRITES)) == 2
+    console.bridge.store.users.put("sue", "admin", passwords.hash("sues-password"), organizations=["southwind"])
+    client = console.client()
+    assert sign_in(client, "sue", "sues-password").status_code == 303
+    page = BeautifulSoup(client.get(WRITES).text, "html.parser")
+    assert [found.get_text() for found in page.select(".audit .path")] == ["cw-southwind:42"]
+
+
+def test_writes_are_paged(console: Site) -> None:
+    for number in range(60):
+        wrote(console, str(number))
+    client = console.signed_in("olga")
+    page = BeautifulSoup(client.get(WRITES).text, "html.parser")
+    (next_,) = page.select('a[rel="next"]')
+    wrote(console, "new")
+    first, second = page.select(".audit .path"), lines(console, str(next_["href"]))
+    assert (len(first), len(second)) == (50, 10)
+    assert not {found.get_text() for found in first} & {line.split()[2] for line in second}
+    for strange in ("&before=x", "&before=1~%00", "&before=17", "&before=nan~a"):
+        assert client.get(WRITES + strange).status_code == 200

@@ -19,6 +19,7 @@ from bridge.store.runs import RunLog
 from bridge.store.small import Alarms, Overrides, Users, VaultTable, Watermarks
 from bridge.store.suggestions import Suggestions
 from bridge.store.tokens import Tokens
+from bridge.store.writes import Writes
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Store:
     audit: Audit
     holdings: Holdings
     prompts: PromptVersions
+    writes: Writes
 
     @classmethod
     def open(cls, url: str, *, now: Callable[[], float] = time.time) -> Store:
@@ -68,6 +70,7 @@ class Store:
             Audit(engine, now),
             Holdings(engine),
             PromptVersions(engine, now),
+            Writes(engine),
         )
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from bridge.store.tables import (
     prompts,
     replies,
     runs,
+    runs_by_end,
     schema_version,
     sessions,
     signing,
@@ -74,6 +75,10 @@ def _bulletins(connection: sa.Connection) -> None:
     metadata.create_all(connection, tables=[bulletins])
 
 
+def _ends(connection: sa.Connection) -> None:
+    runs_by_end.create(connection, checkfirst=True)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _first,
     _console,
@@ -85,6 +90,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _organizations,
     _homes,
     _bulletins,
+    _ends,
 )
 
 

@@ -40,7 +40,7 @@ def index() -> str:
     scope = Only([one.id for one in mine], connection)
     only = Only(scope.organizations, connection, GROUPS[status][1] if status else ())
     log = the_bridge().store.activity
-    found = log.page(only, after=_after(request.args.get("after", "")), limit=PER_PAGE + 1)
+    found = log.page(only, after=after(request.args.get("after", "")), limit=PER_PAGE + 1)
     days = words.midnights(DAYS)
     stretches = log.stretches(scope, [day.timestamp() for day in days])
     more = found[PER_PAGE - 1] if len(found) > PER_PAGE else None
@@ -94,10 +94,11 @@ def _known(wanted: str, known: object) -> str:
     return wanted if isinstance(known, dict) and wanted in known else ""
 
 
-def _after(text: str) -> tuple[float, str] | None:
+def after(text: str) -> tuple[float, str] | None:
+    """Read where a page begins: behind an instant and a run's id; None where that cannot be told."""
     created, _, id_ = text.partition("~")
     try:
-        return (float(created), id_) if id_ else None
+        return (float(created), id_) if id_ and id_.isprintable() else None
     except ValueError:
         return None
 
