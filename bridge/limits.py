@@ -103,9 +103,14 @@ class Standing:
         self._lost = True
 
     def alone(self) -> None:
-        """Be the only process, as on SQLite."""
+        """Begin as the only process, as on SQLite."""
+        self.part()
+        self._lost = False
+
+    def part(self) -> None:
+        """Be counted with nobody any more. Lost work stays lost: a thread may still be carrying on with it."""
         self.processes, self.webs, self.works, self.places = 1, 0, True, None
-        self._until, self._lost = None, False
+        self._until = None
 
     def check(self, where: str) -> None:
         """Raise TemporaryError where this process must not change anything upstream now."""

@@ -110,7 +110,7 @@ class Presence:
             logger.warning("the database did not hear that this process ends: %s", type(error).__name__)
         if self._hold is not None:
             self._hold.release()
-        self._standing.alone()
+        self._standing.part()
 
     def beat(self) -> bool:
         """Show a sign of life and count the others; False where this process's work was taken over."""

@@ -282,6 +282,11 @@ def test_a_process_taken_over_may_change_nothing_any_more(roster: Executors) -> 
     with pytest.raises(TemporaryError, match="taken for dead"):
         standing.check("a write")
     frozen.leave()
+    # A thread that its end does not wait for may still be at work.
+    with pytest.raises(TemporaryError, match="taken for dead"):
+        standing.check("a write")
+    standing.alone()
+    standing.check("a write, begun anew")
 
 
 def test_without_a_sign_of_life_nothing_is_changed_until_the_next_one() -> None:

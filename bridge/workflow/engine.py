@@ -106,6 +106,7 @@ class Engine:
     def start(self) -> None:
         """Open the engine; with `run_jobs`, recover what a killed process left and begin to work."""
         self._stopping.clear()
+        STANDING.alone()
         flow.attach(self)
         web = self._open(Durability.ACKNOWLEDGED)
         if not is_sqlite(self.url):
@@ -221,7 +222,7 @@ class Engine:
         if self._presence is not None:
             self._presence.leave()
         if self._places is not None:
-            STANDING.alone()
+            STANDING.part()
             self._places.close()
         self._caller = self._listener = self._presence = self._places = None
 
