@@ -10,10 +10,10 @@ from flask import Blueprint, render_template, request
 from bridge.model import TicketRef
 from bridge.settings.model import Organization
 from bridge.store import audit as log
-from bridge.store.writes import BRIDGE, TICKET_WRITTEN, Write
+from bridge.store.writes import BRIDGE, TICKET_WRITTEN, Sought, Write
 from bridge.web import access
 from bridge.web.activity import after
-from bridge.web.api.audit import owned, sought_writes
+from bridge.web.api.audit import owned
 from bridge.web.current import the_bridge
 from bridge.web.ids import is_ticket
 
@@ -70,10 +70,10 @@ class Line:
 def index() -> str:
     """Show the log; somebody who may see some organizations only sees what concerns those."""
     action, who, before = (request.args.get(name, "") for name in ("action", "who", "before"))
-    who = who if who.isprintable() else ""
     by_the_bridge = action == TICKET_WRITTEN
+    who = who if who.isprintable() and not by_the_bridge else ""
     action = action if action in ACTS or by_the_bridge else ""
-    lines, last = _writes(who, before) if by_the_bridge else _acts(action, who, before)
+    lines, last = _writes(before) if by_the_bridge else _acts(action, who, before)
     return render_template(
         "audit.html",
         entries=lines,
@@ -105,13 +105,10 @@ def _acts(action: str, who: str, before: str) -> tuple[list[Line], str]:
     return lines, str(found[PER_PAGE - 1].id) if len(found) > PER_PAGE else ""
 
 
-def _writes(who: str, before: str) -> tuple[list[Line], str]:
+def _writes(before: str) -> tuple[list[Line], str]:
     """Return a page of what the bridge itself wrote, and where the next one begins; empty after the last."""
     shown = access.shown()
-    sought = sought_writes(list(shown), who or None)
-    found = []
-    if sought is not None:
-        found = the_bridge().store.writes.page(sought, before=after(before), limit=PER_PAGE + 1)
+    found = the_bridge().store.writes.page(Sought(list(shown)), before=after(before), limit=PER_PAGE + 1)
     lines = [_line(write, shown[write.organization]) for write in found[:PER_PAGE]]
     more = found[PER_PAGE - 1] if len(found) > PER_PAGE else None
     return lines, f"{more.at!r}~{more.run}" if more else ""

@@ -10,6 +10,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from bridge.amend import document_of
+from bridge.model import Change, Choice, Field, Plan, TicketRef
 from bridge.secrets import BridgeKeys, Vault, generate_key
 from tests.browser.conftest import Browser
 from tests.console_world import until
@@ -179,9 +180,12 @@ def test_every_page_is_accessible_fits_and_breaks_no_rule(browser: Browser, widt
     changed = {"sentiment": {"mode": "shadow"}, "ai": {"fallbacks": [second]}}
     browser.console.bridge.store.overrides.set("northwind", changed, "adam")
     browser.console.bridge.source.reload()
+    written = Plan(apply=(Change(Field.CATEGORY, None, Choice("1", "Hardware"), "it is one"),))
+    browser.console.finished(TicketRef("connectwise", "41"), plan=written, extra={"notes": ["7"]})
     pages = [
         PAGE,
         "/audit",
+        "/audit?action=ticket.write",
         "/settings/connections",
         "/settings/prompts",
         "/settings/prompts/note",

@@ -104,7 +104,7 @@ def _list_writes(call: Call, selects: bool) -> Answer:
         raise _not_of_this_list()
     wanted = query.get("organization")
     names = [key for key in call.caller.organizations() if wanted in (None, key)]
-    sought = sought_writes(names, query.get("who"), query.get("target"), query.get("since"), query.get("until"))
+    sought = _sought(names, query.get("who"), query.get("target"), query.get("since"), query.get("until"))
     found = []
     if selects and sought is not None:
         found = call.caller.bridge.store.writes.page(sought, before=after, limit=limit + 1)
@@ -123,7 +123,7 @@ def _list_writes(call: Call, selects: bool) -> Answer:
     return Answer({"items": items, "next": (last.at, last.run) if last else None})
 
 
-def sought_writes(
+def _sought(
     organizations: Collection[str],
     who: str | None = None,
     target: str | None = None,
