@@ -216,7 +216,7 @@ class Prompts:
 
 def _unknown(tree: nodes.Template, known: set[str]) -> list[tuple[str, int]]:
     assigned = {name.name for name in tree.find_all(nodes.Name) if name.ctx in ("store", "param")}
-    builtin = {"loop", "range", "dict", "lipsum", "cycler", "joiner", "namespace", "true", "false", "none", "self"}
+    builtin = {"loop", "range", "dict", "cycler", "joiner", "namespace", "true", "false", "none", "self"}
     seen: dict[str, int] = {}
     for name in tree.find_all(nodes.Name):
         if name.ctx == "load" and name.name not in known | assigned | builtin:

@@ -35,11 +35,14 @@ TROUBLE = (
     ArithmeticError,
     LookupError,
     AttributeError,
-    RecursionError,
+    AssertionError,
+    NameError,
+    RuntimeError,
+    SyntaxError,
     MemoryError,
     OSError,
 )
-"""What a template of the operator's can raise while it is read or rendered."""
+"""What a template of the operator's can raise while it is read or rendered, Jinja's own slips among it."""
 
 
 class TemplateFailed(PermanentError):
@@ -71,7 +74,17 @@ def _for_note(value: object) -> object:
 
 
 class _Bounded(ImmutableSandboxedEnvironment):
-    """A sandbox whose loops and macros come to an end: together they go round `ROUNDS` times."""
+    """A sandbox whose loops and macros come to an end: together they go round `ROUNDS` times.
+
+    Nothing is multiplied beyond `ROUNDS` either, because one such value would hold up the whole process.
+    """
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if _is_huge(operator, left, right):
+            raise Endless
+        return super().call_binop(context, operator, left, right)
 
     def _generate(
         self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
@@ -82,7 +95,21 @@ class _Bounded(ImmutableSandboxedEnvironment):
 
     def call(self, context: Context, what: Any, /, *args: Any, **kwargs: Any) -> Any:
         _count()
+        # Widths and counts, as of ljust() and zfill().
+        if any(isinstance(given, int) and given > ROUNDS for given in (*args, *kwargs.values())):
+            raise Endless
         return super().call(context, what, *args, **kwargs)
+
+
+def _is_huge(operator: str, left: Any, right: Any) -> bool:
+    """Tell whether a product or a power would be a long text or list, or a number of many digits."""
+    if operator == "**":
+        whole = isinstance(left, int) and isinstance(right, int)
+        return whole and right * left.bit_length() > ROUNDS
+    for one, times in ((left, right), (right, left)):
+        if isinstance(one, str | list | tuple) and isinstance(times, int):
+            return len(one) * times > ROUNDS
+    return False
 
 
 _left: ContextVar[int] = ContextVar("rounds that are left", default=ROUNDS)
@@ -121,13 +148,16 @@ def environment(loader: FileSystemLoader, *, for_notes: bool = False) -> Environ
         keep_trailing_newline=False,
         finalize=_for_note if for_notes else None,
     )
+    # Makes as much text as it is asked for, and is for trying out layouts.
+    made.globals.pop("lipsum")
     made.filters |= {"fence": fence, "harmless": harmless, "counted": _counted}
     return made
 
 
 def explained(name: str, error: Exception) -> TemplateFailed:
     """Return what a template raised, with its file and line."""
-    line = getattr(error, "lineno", None)
+    # A line of Python's own errors is one of what Jinja made of the template.
+    line = getattr(error, "lineno", None) if isinstance(error, TemplateError) else None
     file = name
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename.endswith(".j2"):
