@@ -164,6 +164,21 @@ def test_a_flood_of_anything_is_refused_cheaply_and_touches_nobody_else(
     assert flood("/readyz", "198.51.100.4")[0] == 0
 
 
+def test_wrong_tokens_and_frames_without_a_session_take_the_console_from_nobody_in_the_office(here: Site) -> None:
+    app = create_app(here.bridge)
+    app.config["REQUESTS_PER_MINUTE"] = 120
+    client_, office = app.test_client(), {"REMOTE_ADDR": "198.51.100.7"}
+    guess = {"Authorization": "Bearer psab_guess"}
+    answers = [
+        client_.get("/api/v1/runs", environ_base=office, headers=guess).status_code for _script in range(10)
+    ]
+    frames = [client_.get("/?compact=1", environ_base=office).status_code for _technician in range(10)]
+    assert answers == [401] * 6 + [429] * 4
+    assert frames == [401] * 10
+    assert client_.get("/login", environ_base=office).status_code == 200
+    assert client_.get("/readyz", environ_base=office).status_code != 429
+
+
 def test_sign_in_failures_count_for_the_client_behind_a_trusted_proxy_only(here: Site) -> None:
     client_ = here.client()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from flask import Flask, Response, request
 
 from bridge.app import Bridge
-from bridge.web.access import OWN_ACCESS
 from bridge.web.api import problems
 from bridge.web.current import the_bridge
 from bridge.web.ratelimit import SourceLimit
@@ -22,23 +21,34 @@ COSTS = {"health.readyz": 4, "health.metrics": 4}
 
 
 def install(app: Flask, bridge: Bridge) -> None:
-    """Put the limit before everything else that looks at a request."""
+    """Put the limits before everything else that looks at a request.
+
+    Wrong tokens use up an allowance of their own: one forgotten script in an office, or a stranger behind a proxy
+    that is not a trusted one, must not take the pages and the probes of readiness from everybody else there.
+    """
     app.config.setdefault("REQUESTS_PER_MINUTE", PER_MINUTE)
-    limit = SourceLimit(lambda: int(app.config["REQUESTS_PER_MINUTE"]), bridge.clock.monotonic)
+    limit, guesses = (
+        SourceLimit(lambda: int(app.config["REQUESTS_PER_MINUTE"]), bridge.clock.monotonic) for _ in range(2)
+    )
 
     @app.before_request
     def refused() -> Response | None:
-        endpoint = request.endpoint or ""
+        endpoint, source = request.endpoint or "", request.remote_addr or ""
         if endpoint in FREE:
             return None
-        wait = limit.take(request.remote_addr or "", COSTS.get(endpoint, 1))
+        wait = limit.take(source, COSTS.get(endpoint, 1))
+        if not wait and "Authorization" in request.headers:
+            wait = guesses.take(source)
         return _slow_down(wait) if wait else None
 
     @app.after_request
     def charged(response: Response) -> Response:
-        # Wrong tokens and passwords; a page asked for without signing in is only sent to the sign-in form.
-        if response.status_code == 401 and not (request.endpoint or "").startswith(OWN_ACCESS[0]):
-            limit.charge(request.remote_addr or "")
+        # A page that asks to sign in, as in a PSA's frame, answers 401 too, and nobody has guessed anything.
+        if response.status_code == 401 and request.endpoint not in FREE:
+            if "Authorization" in request.headers:
+                guesses.charge(request.remote_addr or "")
+            elif request.endpoint == "auth.enter":
+                limit.charge(request.remote_addr or "")
         return response
 
 
