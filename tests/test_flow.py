@@ -12,6 +12,7 @@ import requests
 from bridge.model import Status
 from bridge.simulator.stories import PLAIN
 from bridge.simulator.world import PracticeTicket
+from bridge.store.writes import Sought
 from bridge.workflow import Patience
 from tests.live import QUICK, Live, internal, live, put, wait_for
 
@@ -30,6 +31,8 @@ def test_suggest_writes_nothing_and_links_to_the_suggestion(tmp_path: Path) -> N
 
         assert run.status is Status.SUGGESTED
         assert (view.category, view.writes) == ((), 0)
+        (wrote,) = world.bridge.store.writes.page(Sought([run.organization]))
+        assert (wrote.run, wrote.fields, len(wrote.notes)) == (run.id, (), 1)
         suggestion = world.bridge.store.suggestions.of_run(run.id)
         assert suggestion is not None
         assert f"{world.url}/suggestions/{suggestion.id}" in internal(view)[0]
@@ -47,6 +50,7 @@ def test_shadow_records_the_decision_and_touches_nothing(tmp_path: Path) -> None
 
         assert run.status is Status.SHADOWED
         assert (view.category, view.writes, internal(view)) == ((), 0, [])
+        assert world.bridge.store.writes.page(Sought([run.organization])) == []
         assert run.record["decisions"][0]["category"]
 
 

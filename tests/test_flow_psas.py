@@ -11,6 +11,7 @@ from bridge.model import Status
 from bridge.simulator.drama import play, verdict
 from bridge.simulator.launch import PSAS
 from bridge.simulator.stories import PLAIN, SPECIAL, Story
+from bridge.store.writes import Sought
 from tests.live import Live, internal, live
 
 LAPTOP = PLAIN[0].ticket
@@ -33,6 +34,11 @@ def test_every_story_ends_as_written_in_every_psa(world: Live, story: Story) -> 
 
     assert verdict(played) == ""
     assert run.status.value == story.status
+    # The audit log tells of every ticket that the PSA has seen a write to, and of no other.
+    view = world.psa.look(run.ticket)
+    told = world.bridge.store.writes.page(Sought([run.organization], run.ref))
+    assert any(one.fields for one in told) == (view.writes > 0)
+    assert sum(len(one.notes) for one in told) == len(internal(view))
 
 
 CALLS = {"connectwise": 6, "datto": 7, "halopsa": 9, "kaseya_bms": 6}
