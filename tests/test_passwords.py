@@ -13,7 +13,7 @@ from bridge.passwords import OF_NOBODY
 
 
 def made(expression: str) -> str:
-    """Return what an expression makes in a process of its own: conftest.py has made passwords cheap in this one."""
+    """Return what an expression makes in another process; in this one conftest.py has made passwords cheap."""
     code = f"from bridge import passwords; print({expression})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     return done.stdout.strip()
