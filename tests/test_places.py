@@ -141,6 +141,18 @@ def test_an_idle_connection_that_was_cut_is_made_anew(crew: Crew, engine: sa.Eng
         pass
 
 
+def test_a_connection_that_cannot_be_made_ready_is_closed(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "_SETTINGS", sa.text("SELECT 1 / 0, :again, :frozen"))
+    with pytest.raises(sa.exc.DataError) as raised, PlacesInTurn(engine).held(ACCOUNT, 1):
+        pass
+    with engine.connect() as connection:
+        left = "select count(*) from pg_stat_activity where query like 'SELECT 1 / 0%'"
+        until(lambda: connection.scalar(sa.text(left)) == 0, 5)
+    assert raised.value.orig is not None
+
+
 def test_without_the_database_a_process_goes_on_with_one_call_at_a_time() -> None:
     away = sa.create_engine(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/none")
     process = Process(away, 3, 2)

@@ -96,7 +96,11 @@ class PlacesInTurn:
     def _connect(self) -> sa.Connection:
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         connection.detach()
-        connection.execute(_SETTINGS, {"again": f"{LOOK_AGAIN:.0f}s", "frozen": f"{FROZEN:.0f}s"})
+        try:
+            connection.execute(_SETTINGS, {"again": f"{LOOK_AGAIN:.0f}s", "frozen": f"{FROZEN:.0f}s"})
+        except sa.exc.DBAPIError:
+            _close(connection)
+            raise
         return connection
 
     @staticmethod
