@@ -22,7 +22,10 @@ logger = logging.getLogger(__name__)
 LOOK_AGAIN = 1.0
 """Seconds to queue for one place before looking at the others."""
 FROZEN = 600.0
-"""Seconds after which PostgreSQL takes back the place of a process that was frozen; longer than any call lasts."""
+"""Seconds after which PostgreSQL takes back the place of a process that was frozen.
+
+A call to an AI that is given more time than that loses its place, and the limit is exceeded by one until it ends.
+"""
 
 _FREE = sa.text(
     "SELECT place FROM unnest(CAST(:places AS bigint[])) AS place WHERE pg_try_advisory_lock(place) LIMIT 1"
@@ -120,11 +123,13 @@ class PlacesInTurn:
 
     def _give_back(self, connection: sa.Connection, place: int) -> None:
         try:
-            connection.execute(_LEAVE, {"place": place})
+            held = connection.scalar(_LEAVE, {"place": place})
         except sa.exc.DBAPIError:
             # The place went with the connection.
             _close(connection)
             return
+        if not held:
+            logger.warning("a place was not held any more; is there a pooler that is not in session mode?")
         with self._lock:
             if not self._closed:
                 self._idle.append(connection)
