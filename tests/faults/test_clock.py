@@ -88,9 +88,16 @@ def test_a_job_that_waits_does_not_wait_for_the_old_time_to_come_again(tmp_path:
     with live(tmp_path, patience=Patience(delays=(60.0,) * 6)) as world:
         world.world.ai.server.fail("chat/completions", status=500, times=0)
         ticket = world.psa.create_ticket(PLAIN[0].ticket)
-        until(lambda: (run := world.run_of(ticket)) is not None and run.status.value == "waiting", 30)
-        world.world.ai.clear()
         delayed = "select delay_until_epoch_ms from workflow_status where status = 'DELAYED'"
+
+        def waits() -> bool:
+            # The run is shown as waiting a moment before its job is put back.
+            with world.bridge.store.engine.connect() as connection:
+                return connection.exec_driver_sql(delayed).first() is not None
+
+        until(waits, 30)
+        assert (run := world.run_of(ticket)) is not None and run.status.value == "waiting"
+        world.world.ai.clear()
         with world.bridge.store.engine.begin() as connection:
             # As if the clock had been a day ahead when the job began to wait.
             connection.exec_driver_sql(
