@@ -87,7 +87,7 @@ def test_retention_deletes_nothing_for_a_day_after_a_leap(tmp_path: Path) -> Non
 def test_a_job_that_waits_does_not_wait_for_the_old_time_to_come_again(tmp_path: Path) -> None:
     with live(tmp_path, patience=Patience(delays=(60.0,) * 6)) as world:
         world.world.ai.server.fail("chat/completions", status=500, times=0)
-        ticket = world.psa.create_ticket(PLAIN[0].ticket)
+        world.psa.create_ticket(PLAIN[0].ticket)
         delayed = "select delay_until_epoch_ms from workflow_status where status = 'DELAYED'"
 
         def waits() -> bool:
