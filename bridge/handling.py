@@ -43,12 +43,12 @@ class Handling:
         desk = self._desk_of(job)
         if desk is None:
             gone = Decided(skip="its connection is no longer configured", lost=earlier.spent)
-            return {"decided": gone.dump(), **self._skip(job, gone)}
+            return {"decided": gone.dump(), **self._skip(job, state, gone)}
         decided = _guarded(
             lambda: decide(desk, ref, earlier), lambda problem: replace(earlier, problems=(problem,))
         )
         if decided.skip:
-            return {"decided": decided.dump(), **self._skip(job, decided)}
+            return {"decided": decided.dump(), **self._skip(job, state, decided)}
         return {"decided": decided.dump(), "retry": _retry_decide(decided)}
 
     def finish(self, job: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,11 +57,19 @@ class Handling:
         One step, because both halves are safe to repeat: a write that arrived is found in the ticket, a note by
         its key. A repeat for the note's sake keeps what was written, and an outcome that is told already stays.
         """
-        if state.get("again") and self.store.runs.has_ended(str(job["run"])):
-            return {"retry": None, "finished": True}
+        earlier = state.get("finished")
+        try:
+            if state.get("again") and self.store.runs.has_ended(str(job["run"])):
+                return {"retry": None, "finished": True}
+        except SQLAlchemyError as error:
+            if _patience_over(state) or not is_unavailable(error):
+                raise
+            return {
+                **(earlier or {"acted": Acted(problem=fault_of(error)).dump(), "wrote": False}),
+                **_not_stored(),
+            }
         decided = Decided.load(state["decided"]["decided"])
         desk = self._desk_of(job)
-        earlier = state.get("finished")
         if earlier and earlier["wrote"]:
             return {**earlier, **self._told(job, state, desk, decided, Acted.load(earlier["acted"]))}
         off = decided.skip
@@ -69,7 +77,7 @@ class Handling:
             # It was switched off after the AI was asked; off means that nothing is touched any more.
             off = switched_off(desk.organization, desk.connection)
         if off:
-            return {"acted": Acted().dump(), "wrote": False, **self._skip(job, replace(decided, skip=off))}
+            return {"acted": Acted().dump(), "wrote": False, **self._skip(job, state, replace(decided, skip=off))}
         if earlier and _patience_over(state):
             return {**earlier, **self._told(job, state, desk, decided, Acted.load(earlier["acted"]))}
         acted = Acted()
@@ -156,12 +164,12 @@ class Handling:
             )
         return f"{self.public_url().rstrip('/')}/suggestions/{id_}"
 
-    def _skip(self, job: Mapping[str, Any], decided: Decided) -> dict[str, Any]:
+    def _skip(self, job: Mapping[str, Any], state: Mapping[str, Any], decided: Decided) -> dict[str, Any]:
         facts = Facts(str(job["run"]), "", decided, Acted())
         try:
             self._record(job, facts, Status.SKIPPED, decided.skip, [])
         except SQLAlchemyError as error:
-            if not is_unavailable(error):
+            if _patience_over(state) or not is_unavailable(error):
                 raise
             return _not_stored()
         return {"retry": None, "finished": True}

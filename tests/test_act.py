@@ -11,6 +11,7 @@ import pytest
 from bridge.errors import (
     AuthRejected,
     BridgeError,
+    NotFound,
     Paused,
     PermanentError,
     TemporaryError,
@@ -129,6 +130,23 @@ def test_one_field_the_psa_refuses_does_not_cost_the_others() -> None:
     assert Field.OWNER not in psa.now.values
 
 
+@pytest.mark.parametrize("error", [AuthRejected("write", "no right to it", status=403), NotFound("write", "gone")])
+def test_what_was_written_is_told_although_the_next_field_ends_the_writing(error: BridgeError) -> None:
+    """Tried one by one, after the PSA refused all of them together."""
+
+    class Together(FakePSA):
+        def update_ticket(self, ticket: Ticket, changes: Any) -> Ticket:
+            if len(changes) > 1:
+                raise ValueRejected("write", "not together")
+            return super().update_ticket(ticket, changes)
+
+    psa = Together(refuses={Field.PRIORITY: error})
+    acted = act(desk(psa), REF, knows(sorted_into(), felt(5)))
+    assert acted.problem is None
+    assert [change.field for change in acted.plan.apply] == [Field.CATEGORY]
+    assert [(left.field, left.why) for left in acted.refused] == [(Field.PRIORITY, error.hint)]
+
+
 def test_a_single_value_that_stays_refused_is_told() -> None:
     psa = FakePSA(refuses={Field.CATEGORY: ValueRejected("write", "closed period")})
     acted = act(desk(psa), REF, knows(sorted_into()))
@@ -155,6 +173,35 @@ def test_a_psa_that_derives_a_lower_priority_than_asked_is_told() -> None:
     psa = FakePSA(derive=deriving(MEDIUM))
     acted = act(desk(psa), REF, knows(felt(5)))
     assert [left.why for left in acted.refused] == ["FakePSA answered OK but kept Medium"]
+
+
+@dataclass
+class GoesSilent(FakePSA):
+    """A PSA that makes the priority Critical, and whose lists fail once it was written to."""
+
+    silence: BridgeError | None = None
+
+    def __post_init__(self) -> None:
+        self.derive = deriving(CRITICAL)
+
+    def get_taxonomy(self, *given: Any, **how: Any) -> Any:
+        if self.updates and self.silence:
+            raise self.silence
+        return super().get_taxonomy(*given, **how)
+
+
+@pytest.mark.parametrize(
+    "error", [TemporaryError("priorities", "no connection"), AuthRejected("priorities", "refused", status=403)]
+)
+def test_what_was_written_is_told_although_what_the_psa_made_of_it_cannot_be_compared(error: BridgeError) -> None:
+    psa = GoesSilent(silence=error)
+    acted = act(desk(psa), REF, knows(sorted_into(), felt(4, 1, 4)))
+    assert acted.problem is None
+    assert Field.CATEGORY in {change.field for change in acted.plan.apply}
+    [left] = acted.refused
+    assert left.field is Field.PRIORITY
+    assert "FakePSA changed it from Medium to Critical" in left.why
+    assert error.hint in left.why
 
 
 def test_what_a_psa_derives_from_a_raised_impact_is_told_as_its_own_doing() -> None:

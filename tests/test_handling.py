@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from bridge.errors import AuthRejected, NotFound, NotInternal, Paused, QuotaExhausted, TemporaryError
 from bridge.handling import Handling
 from bridge.model import Field, Mode, Status, Taxonomy, Ticket
 from bridge.settings.model import AI, Categorization, Organization, Sentiment
 from bridge.store import Store
-from bridge.store.runs import Run
+from bridge.store.runs import Run, RunLog
 from bridge.triage import Desk
 from tests.core_world import (
     ANGRY,
@@ -329,6 +330,47 @@ def test_a_repeat_keeps_what_is_decided(office: Office) -> None:
     assert second["retry"] is None
     assert len(second["decided"]["decisions"]) == 2
     assert len(office.ai.asked) == 3
+
+
+LOCKED = OperationalError("s", {}, Exception("locked"))
+
+
+def away(*_: Any, **__: Any) -> Any:
+    raise LOCKED
+
+
+def test_a_database_that_does_not_say_whether_the_outcome_is_told_is_asked_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Raised, it would end the job, and the ticket would lie until the watch over stuck runs comes by."""
+    decided = office.decide()
+    office.psa.noting = AWAY
+    wrote = office.finish(decided)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunLog, "has_ended", away)
+        fresh = office.finish(decided, again=True)
+        kept = office.finish(decided, again=True, finished=wrote)
+        with pytest.raises(OperationalError):
+            office.finish(decided, again=True, finished=wrote, last=True)
+    assert (fresh["retry"], fresh["wrote"]) == (kept["retry"], False)
+    assert kept["retry"]["reason"] == "the bridge: its database cannot be used right now"
+    assert (kept["wrote"], kept["acted"]) == (True, wrote["acted"])
+    office.psa.noting = None
+    assert office.finish(decided, again=True, finished=kept)["finished"]
+    assert (office.run.status, len(office.psa.updates)) == (Status.APPLIED, 1)
+
+
+def test_a_skip_that_cannot_be_stored_at_the_last_try_is_left_to_the_engine(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine does not look at what the last try asks for, so the run would stay open for good."""
+    decided = office.decide()
+    office.settings = organization(ai=AI(enabled=False))
+    monkeypatch.setattr(RunLog, "finish", away)
+    waits = office.finish(decided)
+    assert waits["retry"]
+    with pytest.raises(OperationalError):
+        office.finish(decided, finished=waits, last=True)
 
 
 def test_a_fault_of_our_own_becomes_an_error_note_without_ticket_text(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bridge.errors import BridgeError, Incomplete, Paused, TemporaryError, ValueRejected
+from bridge.errors import BridgeError, Incomplete, Paused, PermanentError, TemporaryError, ValueRejected
 from bridge.model import (
     Category,
     Change,
@@ -251,7 +251,10 @@ def _one_by_one(desk: Desk, ticket: Ticket, changes: list[Change], error: ValueR
         try:
             ticket = desk.adapter.update_ticket(ticket, [change])
             written.append(change)
-        except ValueRejected as alone:
+        except PermanentError as alone:
+            if not written and not isinstance(alone, ValueRejected):
+                raise
+            # What is written already has to be told, whatever became of the rest.
             refused.append(LeftAlone(change.field, alone.hint, change.capability))
     if not written:
         raise error
@@ -270,7 +273,12 @@ def _still_legal(desk: Desk, ticket: Ticket, changes: Sequence[Change]) -> tuple
 
 
 def _is_higher(desk: Desk, ticket: Ticket, change: Change) -> bool:
-    listed = desk.adapter.get_taxonomy(ticket, {change.field}, categories=False)
+    """Tell whether the ticket is known to hold at least what was asked; raises nothing that an adapter raises."""
+    try:
+        listed = desk.adapter.get_taxonomy(ticket, {change.field}, categories=False)
+    except BridgeError:
+        # The write is done and has to be told; a repeat of it would find only what the PSA made of it.
+        return False
     choices = listed.choices.get(change.field, ())
     return at_least(choices, ticket.value(change.field), change.after)
 
