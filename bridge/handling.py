@@ -40,7 +40,12 @@ class Handling:
         ref = _ref(job)
         tried = state.get("decided")
         earlier = Decided.load(tried["decided"]) if tried else Decided()
-        desk = self._desk_of(job)
+        try:
+            desk = self._desk_of(job)
+        except SQLAlchemyError as error:
+            if not is_unavailable(error):
+                raise
+            return {"decided": replace(earlier, problems=(fault_of(error),)).dump(), **_no_database()}
         if desk is None:
             gone = Decided(skip="its connection is no longer configured", lost=earlier.spent)
             return {"decided": gone.dump(), **self._skip(job, state, gone)}
@@ -61,15 +66,15 @@ class Handling:
         try:
             if state.get("again") and self.store.runs.has_ended(str(job["run"])):
                 return {"retry": None, "finished": True}
+            desk = self._desk_of(job)
         except SQLAlchemyError as error:
             if _patience_over(state) or not is_unavailable(error):
                 raise
             return {
                 **(earlier or {"acted": Acted(problem=fault_of(error)).dump(), "wrote": False}),
-                **_not_stored(),
+                **_no_database(),
             }
         decided = Decided.load(state["decided"]["decided"])
-        desk = self._desk_of(job)
         if earlier and earlier["wrote"]:
             return {**earlier, **self._told(job, state, desk, decided, Acted.load(earlier["acted"]))}
         off = decided.skip
@@ -107,7 +112,7 @@ class Handling:
             # At the end of all patience the engine's own repeats are left, and the watch over stuck runs.
             if _patience_over(state) or not is_unavailable(error):
                 raise
-            return _not_stored()
+            return _no_database()
 
     def _tell(
         self, job: Mapping[str, Any], state: Mapping[str, Any], desk: Desk | None, decided: Decided, acted: Acted
@@ -171,7 +176,7 @@ class Handling:
         except SQLAlchemyError as error:
             if _patience_over(state) or not is_unavailable(error):
                 raise
-            return _not_stored()
+            return _no_database()
         return {"retry": None, "finished": True}
 
     def _record(self, job: Mapping[str, Any], facts: Facts, status: Status, reason: str, notes: list[str]) -> None:
@@ -257,7 +262,7 @@ def _retry(problem: Problem | None) -> dict[str, Any] | None:
     }
 
 
-def _not_stored() -> dict[str, Any]:
+def _no_database() -> dict[str, Any]:
     return {"retry": _retry(Problem("the bridge", NO_DATABASE, temporary=True))}
 
 

@@ -360,6 +360,19 @@ def test_a_database_that_does_not_say_whether_the_outcome_is_told_is_asked_again
     assert (office.run.status, len(office.psa.updates)) == (Status.APPLIED, 1)
 
 
+def test_a_database_that_does_not_give_the_secret_of_a_connection_is_asked_again(office: Office) -> None:
+    known, decided = office.handling.desk, office.decide()
+    office.handling.desk = away
+    asks, waits = office.decide(), office.finish(decided)
+    with pytest.raises(OperationalError):
+        office.finish(decided, finished=waits, last=True)
+    office.handling.desk = known
+    reason = "the bridge: its database cannot be used right now"
+    assert [result["retry"]["reason"] for result in (asks, waits)] == [reason, reason]
+    assert office.finish(office.decide(decided=asks), finished=waits)["finished"]
+    assert office.run.status is Status.APPLIED
+
+
 def test_a_skip_that_cannot_be_stored_at_the_last_try_is_left_to_the_engine(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
