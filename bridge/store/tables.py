@@ -132,11 +132,12 @@ sessions = sa.Table(
 """Who is signed in to the console. `id` is a digest of what the browser holds."""
 
 MAY_HAVE_WRITTEN = runs.c.status.in_(
-    [sa.literal_column(f"'{status}'") for status in ("applied", "suggested", "failed")]
+    [sa.literal_column(f"'{status}'") for status in ("applied", "suggested", "shadowed", "failed")]
 )
 """Which runs the next index holds; in words, because a database fits no query to it whose values it is told apart.
 
-A failed run may have left an error note, or written fields and then no note.
+A failed run may have left an error note, or written fields and then no note; and where one capability runs in the
+shadow, another may have left its own.
 """
 runs_by_end = sa.Index(
     "runs_by_end",

@@ -55,6 +55,8 @@ def test_every_run_that_wrote_is_listed_with_its_fields_and_no_other(store: Stor
         ("noted", Status.SUGGESTED, {**offered, "notes": ["73"]}),
         ("complained", Status.FAILED, record(notes=("74",))),
         ("written, not noted", Status.FAILED, record(CATEGORY)),
+        # The note is that of the capability beside it, which acts and found nothing to change.
+        ("noted beside a shadow", Status.SHADOWED, {**offered, "notes": ["75"]}),
         ("unchanged", Status.APPLIED, record()),
         ("offered", Status.SUGGESTED, offered),
         ("shadowed", Status.SHADOWED, offered),
@@ -67,7 +69,7 @@ def test_every_run_that_wrote_is_listed_with_its_fields_and_no_other(store: Stor
     open_run(store, TicketRef("main", "under way"))
 
     found = store.writes.page(ACME)
-    assert tickets(found) == ["written, not noted", "complained", "noted", "written"]
+    assert tickets(found) == ["noted beside a shadow", "written, not noted", "complained", "noted", "written"]
     assert found[-1] == Write(
         "main:written", 1000.0, "acme", TicketRef("main", "written"), "Twritten",
         ("category", "priority"), ("priority",), ("71", "72"),
