@@ -42,10 +42,9 @@ class Handling:
         earlier = Decided.load(tried["decided"]) if tried else Decided()
         try:
             desk = self._desk_of(job)
-        except SQLAlchemyError as error:
-            if not is_unavailable(error):
-                raise
-            return {"decided": replace(earlier, problems=(fault_of(error),)).dump(), **_no_database()}
+        except (BridgeError, SQLAlchemyError) as error:
+            missing = _missing(error)
+            return {"decided": replace(earlier, problems=(missing,)).dump(), "retry": _retry(missing)}
         if desk is None:
             gone = Decided(skip="its connection is no longer configured", lost=earlier.spent)
             return {"decided": gone.dump(), **self._skip(job, state, gone)}
@@ -67,13 +66,17 @@ class Handling:
             if state.get("again") and self.store.runs.has_ended(str(job["run"])):
                 return {"retry": None, "finished": True}
             desk = self._desk_of(job)
-        except SQLAlchemyError as error:
-            if _patience_over(state) or not is_unavailable(error):
+        except (BridgeError, SQLAlchemyError) as error:
+            missing = _missing(error)
+            reached = earlier or {"acted": Acted(problem=missing).dump(), "wrote": False}
+            if not _patience_over(state):
+                return {**reached, "retry": _retry(missing)}
+            if isinstance(error, SQLAlchemyError):
                 raise
-            return {
-                **(earlier or {"acted": Acted(problem=fault_of(error)).dump(), "wrote": False}),
-                **_no_database(),
-            }
+            decided, acted = Decided.load(state["decided"]["decided"]), Acted.load(reached["acted"])
+            why = f"{missing.where}: {missing.hint}"
+            self._record(job, Facts(str(job["run"]), "", decided, acted), Status.FAILED, why, [])
+            return {**reached, "retry": None, "finished": True}
         decided = Decided.load(state["decided"]["decided"])
         if earlier and earlier["wrote"]:
             return {**earlier, **self._told(job, state, desk, decided, Acted.load(earlier["acted"]))}
@@ -260,6 +263,15 @@ def _retry(problem: Problem | None) -> dict[str, Any] | None:
         "paused": problem.paused,
         "partial": problem.partial,
     }
+
+
+def _missing(error: BridgeError | SQLAlchemyError) -> Problem:
+    """Return what keeps a connection from being used; a secret that is put right in time is used."""
+    if isinstance(error, BridgeError):
+        return replace(Problem.of(error), temporary=True)
+    if not is_unavailable(error):
+        raise error
+    return fault_of(error)
 
 
 def _no_database() -> dict[str, Any]:

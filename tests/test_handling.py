@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from bridge.errors import AuthRejected, NotFound, NotInternal, Paused, QuotaExhausted, TemporaryError
 from bridge.handling import Handling
 from bridge.model import Field, Mode, Status, Taxonomy, Ticket
+from bridge.secrets import SecretUnavailable
 from bridge.settings.model import AI, Categorization, Organization, Sentiment
 from bridge.store import Store
 from bridge.store.runs import Run, RunLog
@@ -371,6 +372,33 @@ def test_a_database_that_does_not_give_the_secret_of_a_connection_is_asked_again
     assert [result["retry"]["reason"] for result in (asks, waits)] == [reason, reason]
     assert office.finish(office.decide(decided=asks), finished=waits)["finished"]
     assert office.run.status is Status.APPLIED
+
+
+def test_a_secret_that_is_missing_is_waited_for_and_named_at_the_end(office: Office) -> None:
+    def missing(_connection: str) -> Desk:
+        raise SecretUnavailable("vault:cw-key", "there is no such secret; set it again")
+
+    known, decided = office.handling.desk, office.decide()
+    office.handling.desk = missing
+    asks, waits = office.decide(), office.finish(decided)
+    reason = "vault:cw-key: there is no such secret; set it again"
+    assert [result["retry"]["reason"] for result in (asks, waits)] == [reason, reason]
+
+    office.handling.desk = known
+    repaired = office.finish(office.decide(decided=asks), finished=waits)
+    assert (repaired["finished"], office.run.status) == (True, Status.APPLIED)
+
+
+def test_a_secret_that_stays_missing_ends_the_run_with_its_name(office: Office) -> None:
+    def missing(_connection: str) -> Desk:
+        raise SecretUnavailable("vault:cw-key", "there is no such secret; set it again")
+
+    decided = office.decide()
+    office.handling.desk = missing
+    waits = office.finish(decided)
+    assert office.finish(decided, finished=waits, last=True)["finished"]
+    assert (office.run.status, len(office.psa.updates)) == (Status.FAILED, 0)
+    assert office.run.reason == "vault:cw-key: there is no such secret; set it again"
 
 
 def test_a_skip_that_cannot_be_stored_at_the_last_try_is_left_to_the_engine(
