@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from marshmallow import Schema
 
 from bridge.ai import Completion, Prompt
-from bridge.errors import BridgeError, NotSupported
+from bridge.errors import BridgeError, NotSupported, TemporaryError
 from bridge.model import (
     Capability,
     Category,
@@ -29,7 +29,7 @@ from bridge.model import (
 )
 from bridge.prompts import Prompts
 from bridge.settings.model import AI, Categorization, Connection, Escalation, Organization, Sentiment
-from bridge.triage import Desk
+from bridge.triage import Decided, Desk
 from psa_adapters.base import Doorbell, Registration, WebhookRequest
 
 REF = TicketRef("main", "1")
@@ -282,3 +282,26 @@ def desk(psa: FakePSA, ai: FakeAI | None = None, settings: Organization | None =
         (ai or answering()).asker,
         lambda text: text,
     )
+
+
+@dataclass
+class Broken(FakePSA):
+    """A PSA whose lists of these fields fail."""
+
+    broken: dict[Field, BridgeError] = field(default_factory=dict)
+
+    def get_taxonomy(
+        self, ticket: Ticket, fields: Any = (), *, fresh: bool = False, categories: bool = True
+    ) -> Any:
+        for asked in (*fields, *([Field.CATEGORY] if categories else [])):
+            if asked in self.broken:
+                raise self.broken[asked]
+        return super().get_taxonomy(ticket, fields, fresh=fresh, categories=categories)
+
+
+LIST_AWAY = TemporaryError("owners", "answered with HTTP 500", retry_after=7)
+
+
+def knows(*decisions: Any, seen: Ticket | None = None) -> Decided:
+    held = seen or ticket()
+    return Decided("T1", seen={field: held.value(field) for field in Field}, decisions=decisions)

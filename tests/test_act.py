@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -17,13 +17,13 @@ from bridge.errors import (
     TemporaryError,
     ValueRejected,
 )
-from bridge.model import Capability, Change, Choice, Field, Mode, Taxonomy, Ticket, TicketRef
+from bridge.model import Change, Choice, Field, Mode, Taxonomy, Ticket
 from bridge.settings.model import (
     Categorization,
     Escalation,
     Overwrite,
 )
-from bridge.triage import Acted, Decided, act, decide, write_changes
+from bridge.triage import Acted, act, decide, write_changes
 from tests.core_world import (
     ALL_FIELDS,
     ANGRY,
@@ -32,30 +32,25 @@ from tests.core_world import (
     CRITICAL,
     HIGH,
     IMPACTS,
+    LIST_AWAY,
     LISTS,
-    LOW,
     MEDIUM,
     OTHER,
     OWNERS,
     REF,
     VPN,
+    Broken,
     FakePSA,
     answering,
     desk,
     escalating,
     felt,
+    knows,
     organization,
     scoring,
     sorted_into,
     ticket,
 )
-
-# Acting.
-
-
-def knows(*decisions: Any, seen: Ticket | None = None) -> Decided:
-    held = seen or ticket()
-    return Decided("T1", seen={field: held.value(field) for field in Field}, decisions=decisions)
 
 
 def test_one_request_writes_everything() -> None:
@@ -261,21 +256,6 @@ def test_the_people_who_may_own_a_ticket_are_those_of_the_team_it_goes_to() -> N
     assert [team.name for team in asked if team] == ["Escalations"]
 
 
-@dataclass
-class Broken(FakePSA):
-    """A PSA whose lists of these fields fail."""
-
-    broken: dict[Field, BridgeError] = field(default_factory=dict)
-
-    def get_taxonomy(
-        self, ticket: Ticket, fields: Any = (), *, fresh: bool = False, categories: bool = True
-    ) -> Any:
-        for asked in (*fields, *([Field.CATEGORY] if categories else [])):
-            if asked in self.broken:
-                raise self.broken[asked]
-        return super().get_taxonomy(ticket, fields, fresh=fresh, categories=categories)
-
-
 def test_a_list_that_cannot_be_read_stops_only_its_field() -> None:
     psa = Broken(broken={Field.IMPACT: PermanentError("impacts", "no right to read them")})
     acted = act(desk(psa), REF, knows(sorted_into(), felt(5, 1, 5)))
@@ -283,12 +263,9 @@ def test_a_list_that_cannot_be_read_stops_only_its_field() -> None:
     assert any("no right to read them" in left.why for left in acted.plan.left_alone)
 
 
-AWAY = TemporaryError("owners", "answered with HTTP 500", retry_after=7)
-
-
 @pytest.mark.parametrize("lagging", [Field.CATEGORY, Field.PRIORITY, Field.OWNER])
 def test_a_list_that_fails_for_now_is_waited_for_a_short_while_and_then_gone_without(lagging: Field) -> None:
-    psa = Broken(broken={lagging: AWAY})
+    psa = Broken(broken={lagging: LIST_AWAY})
     place = desk(psa, settings=organization(sentiment=escalating(owner="41")))
     known = knows(sorted_into(), felt(5))
     first = act(place, REF, known)
@@ -320,7 +297,7 @@ def test_a_list_that_fails_for_now_is_waited_for_a_short_while_and_then_gone_wit
 def test_lists_that_are_all_there_is_to_write_with_have_the_whole_patience(
     known: Any, broken: list[Field], writes: frozenset[Field]
 ) -> None:
-    psa = Broken(broken=dict.fromkeys(broken, AWAY), writes=writes)
+    psa = Broken(broken=dict.fromkeys(broken, LIST_AWAY), writes=writes)
     acted = act(desk(psa), REF, knows(*known), go_without=True)
     assert acted.problem is not None
     assert (acted.problem.temporary, acted.problem.partial) == (True, False)
@@ -336,127 +313,10 @@ def test_a_list_that_our_own_budget_holds_back_is_waited_for_as_long_as_it_takes
 
 
 def test_neither_the_ticket_nor_the_write_is_gone_without() -> None:
-    for psa in (FakePSA(reading=AWAY), FakePSA(refuses={Field.CATEGORY: AWAY})):
+    for psa in (FakePSA(reading=LIST_AWAY), FakePSA(refuses={Field.CATEGORY: LIST_AWAY})):
         acted = act(desk(psa), REF, knows(sorted_into(), felt(5)), go_without=True)
         assert acted.problem is not None
         assert (acted.problem.temporary, acted.problem.partial) == (True, False)
 
 
 # What the PSA lowers.
-
-
-@dataclass
-class Lowering(Broken):
-    """A PSA that makes the priority Low when the impact rises; `fails` are what the putting back meets."""
-
-    fails: list[BridgeError | None] = field(default_factory=list)
-    meanwhile: Choice | None = None
-
-    def __post_init__(self) -> None:
-        self.now = ticket(values={Field.PRIORITY: HIGH})
-
-    def get_ticket(self, ref: TicketRef, *, text: bool = True) -> Ticket:
-        if self.updates and self.meanwhile:
-            self.now = replace(self.now, values={**self.now.values, Field.PRIORITY: self.meanwhile})
-        return super().get_ticket(ref, text=text)
-
-    def update_ticket(self, ticket: Ticket, changes: Any) -> Ticket:
-        raised = Field.IMPACT in {change.field for change in changes}
-        if not raised and self.fails and (error := self.fails.pop(0)):
-            self.updates.append(list(changes))
-            raise error
-        after = super().update_ticket(ticket, changes)
-        if raised:
-            self.now = after = replace(after, values={**after.values, Field.PRIORITY: LOW})
-        return after
-
-
-RAISES_IMPACT = organization(sentiment=scoring(raise_={Field.PRIORITY: {}, Field.IMPACT: {4: "All"}}))
-
-
-def raised(psa: FakePSA) -> Acted:
-    return act(desk(psa, settings=RAISES_IMPACT), REF, knows(felt(1, 1, 5), seen=psa.now))
-
-
-def told(acted: Acted) -> str:
-    [left] = [left for left in (*acted.plan.left_alone, *acted.refused) if left.field is Field.PRIORITY]
-    return left.why
-
-
-@pytest.mark.parametrize("error", [AWAY, Paused("PSA", "used up"), ValueRejected("write", "not now")])
-def test_what_the_psa_lowered_is_put_back_at_the_second_try(error: BridgeError) -> None:
-    psa = Lowering(fails=[error])
-    acted = raised(psa)
-    assert acted.problem is None
-    assert psa.now.values[Field.PRIORITY] == HIGH
-    assert told(acted) == "FakePSA lowered it to Low with this update and it was put back"
-    assert acted.refused == ()
-
-
-@pytest.mark.parametrize(
-    ("error", "why"),
-    [
-        (AWAY, "answered with HTTP 500"),
-        (Paused("PSA", "used up"), "used up"),
-        (ValueRejected("write", "SLA rule"), "SLA rule"),
-        (AuthRejected("write", "refused", status=403), "refused"),
-    ],
-)
-def test_what_cannot_be_put_back_is_told_and_the_step_is_not_repeated(error: BridgeError, why: str) -> None:
-    psa = Lowering(fails=[error, error])
-    acted = raised(psa)
-    assert acted.problem is None
-    assert [change.field for change in acted.plan.apply] == [Field.IMPACT]
-    assert (
-        told(acted) == f"FakePSA lowered it from High to Low with this update, and it could not be put back: {why}"
-    )
-    assert len(acted.refused) == 1
-    assert acted.derived == ()
-    assert len(psa.updates) == 3
-
-
-def test_a_put_back_that_the_psa_ignores_is_told() -> None:
-    psa = Lowering(keeps={Field.PRIORITY})
-    why = told(raised(psa))
-    assert why.startswith("FakePSA lowered it from High to Low with this update, and it could not be put back: ")
-    assert why.endswith("FakePSA answered OK but kept Low")
-
-
-def test_what_a_person_set_after_the_lowering_is_not_put_back() -> None:
-    psa = Lowering(fails=[AWAY], meanwhile=CRITICAL)
-    why = told(raised(psa))
-    assert psa.now.values[Field.PRIORITY] == CRITICAL
-    assert why == "FakePSA lowered it from High to Low with this update, and it was changed to Critical meanwhile"
-
-
-def test_a_put_back_that_arrived_although_its_answer_was_lost_is_found() -> None:
-    psa = Lowering(fails=[AWAY], meanwhile=HIGH)
-    acted = raised(psa)
-    assert (told(acted), len(psa.updates)) == (
-        "FakePSA lowered it to Low with this update and it was put back",
-        2,
-    )
-
-
-@pytest.mark.parametrize("error", [AWAY, PermanentError("priorities", "no right to read them")])
-def test_a_change_whose_list_cannot_be_read_is_told_and_the_step_is_not_repeated(error: BridgeError) -> None:
-    psa = Lowering(broken={Field.PRIORITY: error})
-    acted = act(desk(psa, settings=RAISES_IMPACT), REF, knows(felt(1, 1, 5), seen=psa.now), go_without=True)
-    assert acted.problem is None
-    assert [change.field for change in acted.plan.apply] == [Field.IMPACT]
-    assert [left.why for left in acted.refused] == [
-        "FakePSA changed it from High to Low with this update, and whether that is lower is not known: "
-        f"its values could not be read: {error.hint}"
-    ]
-
-
-def test_a_lower_priority_that_was_asked_for_is_not_put_back() -> None:
-    """A person may accept a suggestion that lowers the priority, together with one that raises the impact."""
-    psa = FakePSA(now=ticket(values={Field.PRIORITY: HIGH}))
-    changes = [
-        Change(Field.PRIORITY, HIGH, LOW, "", Capability.CATEGORIZATION),
-        Change(Field.IMPACT, None, IMPACTS[-1], "", Capability.SENTIMENT),
-    ]
-    taken, refused = write_changes(desk(psa), psa.now, changes)
-    assert (taken, refused) == (tuple(changes), ())
-    assert psa.now.values[Field.PRIORITY] == LOW
